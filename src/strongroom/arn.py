@@ -1,0 +1,40 @@
+"""Amazon Resource Names: `arn:partition:service:region:account:resource`."""
+
+from typing import NamedTuple, Self
+
+PARTITION_OF_REGION_PREFIX = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+)
+
+
+class Arn(NamedTuple):
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Split an ARN into its parts; ValueError if it has not six of them."""
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":
+            raise ValueError(f"`{text}` is not an ARN")
+        return cls(*parts[1:])
+
+    def __str__(self) -> str:
+        return ":".join(("arn", *self))
+
+
+def partition_of(region: str) -> str:
+    """The partition that a Region belongs to, by its name; `aws` for any other name."""
+    for prefix, partition in PARTITION_OF_REGION_PREFIX:
+        if region.startswith(prefix):
+            return partition
+    return "aws"

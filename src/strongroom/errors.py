@@ -1,0 +1,197 @@
+"""The faults that may reach a caller, by whose fault they are.
+
+A `Fault` is an answer: its code and message go to the client as they stand.  Every other
+exception is a mistake of ours; the door turns it into an `InternalFailure` that says nothing.
+
+Codes and statuses are those of AWS's JSON services.  Where the query protocol (IAM, STS) uses
+another code or status for the same fault, `wire.faults` has the table.  AWS's sentences that
+belong to one operation stand where they are raised; those that several places share stand here.
+
+Source: KMS API Reference, "Errors" of each operation and "Common errors".
+"""
+
+from typing import ClassVar
+
+
+class Fault(Exception):
+    """Something a caller may be told.  An empty message means AWS sends none."""
+
+    code: ClassVar[str]
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+
+# The request could not be read.
+
+
+class UnknownOperation(Fault):
+    code = "UnknownOperationException"
+
+
+class Serialization(Fault):
+    """The body is not what its content type says, or a member has the wrong type."""
+
+    code = "SerializationException"
+
+
+class Validation(Fault):
+    code = "ValidationException"
+
+
+class RequestTooLarge(Fault):
+    code = "RequestEntityTooLargeException"
+    status = 413
+
+
+class NotImplementedHere(Fault):
+    """AWS has the operation and Strongroom, so far, does not.  Never a silent success."""
+
+    code = "NotImplementedException"
+    status = 501
+
+
+# Who is asking could not be settled.
+
+
+class MissingAuthenticationToken(Fault):
+    code = "MissingAuthenticationTokenException"
+
+    def __init__(self, message: str = "Missing Authentication Token") -> None:
+        super().__init__(message)
+
+
+class IncompleteSignature(Fault):
+    code = "IncompleteSignatureException"
+
+
+class InvalidSignature(Fault):
+    code = "InvalidSignatureException"
+
+
+class UnrecognizedClient(Fault):
+    """One answer for an unknown access key and for a bad session token."""
+
+    code = "UnrecognizedClientException"
+
+    def __init__(
+        self, message: str = "The security token included in the request is invalid."
+    ) -> None:
+        super().__init__(message)
+
+
+class ExpiredToken(Fault):
+    code = "ExpiredTokenException"
+
+
+# The request was understood and refused.
+
+
+class AccessDenied(Fault):
+    code = "AccessDeniedException"
+
+
+class NotAuthorized(Fault):
+    """KMS's answer to the use of a reserved alias name; it carries no message."""
+
+    code = "NotAuthorizedException"
+
+
+class Throttled(Fault):
+    code = "ThrottlingException"
+
+
+class NotFound(Fault):
+    code = "NotFoundException"
+
+
+class AlreadyExists(Fault):
+    code = "AlreadyExistsException"
+
+
+class InvalidArn(Fault):
+    code = "InvalidArnException"
+
+
+class InvalidAliasName(Fault):
+    code = "InvalidAliasNameException"
+
+
+class InvalidMarker(Fault):
+    code = "InvalidMarkerException"
+
+
+class LimitExceeded(Fault):
+    code = "LimitExceededException"
+
+
+class Conflict(Fault):
+    code = "ConflictException"
+
+
+class TagFault(Fault):
+    code = "TagException"
+
+
+class MalformedPolicyDocument(Fault):
+    code = "MalformedPolicyDocumentException"
+
+
+class UnsupportedOperation(Fault):
+    code = "UnsupportedOperationException"
+
+
+class Disabled(Fault):
+    code = "DisabledException"
+
+
+class InvalidState(Fault):
+    code = "KMSInvalidStateException"
+
+
+class InvalidKeyUsage(Fault):
+    code = "InvalidKeyUsageException"
+
+
+class IncorrectKey(Fault):
+    code = "IncorrectKeyException"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key ID in the request does not identify a CMK that can perform this operation."
+        )
+
+
+class InvalidCiphertext(Fault):
+    """Altered, foreign, truncated or sealed under another context: told apart by nobody."""
+
+    code = "InvalidCiphertextException"
+
+
+class DryRun(Fault):
+    """How a dry run says yes."""
+
+    code = "DryRunOperationException"
+
+    def __init__(self) -> None:
+        super().__init__("The request would have succeeded, but the DryRun option is set.")
+
+
+# We failed.
+
+
+class InternalFailure(Fault):
+    code = "KMSInternalException"
+    status = 500
+
+    def __init__(self, message: str = "The request failed because of an internal error.") -> None:
+        super().__init__(message)
+
+
+class Unavailable(Fault):
+    """Nothing was answered because it could not be made safe; the client may try again."""
+
+    code = "DependencyTimeoutException"
+    status = 503
