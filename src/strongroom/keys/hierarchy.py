@@ -1,0 +1,113 @@
+"""Root key, domain keys, key material: who seals whom.
+
+    root key                       sealed by the operator's choice (`storage.rootkey`)
+    `- domain key                  one per account and Region, random, sealed under the root key
+       |- key material             sealed under the domain's wrapping key
+       |- secret access keys       likewise
+       `- row MACs                 under the domain's MAC key
+
+The Region of what belongs to an account as a whole (access keys, the account itself) is "".
+A domain key is used only through keys derived from it, one per purpose.
+"""
+
+import hmac
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+from strongroom.keys.derive import KEY_BYTES, derive
+from strongroom.keys.envelope import Material
+from strongroom.keys.sealing import Tampered, names, seal, unseal
+
+RootKey = NewType("RootKey", bytes)
+
+Cell = str | bytes | int | float | None
+"""What a column of a row that decides may hold."""
+
+
+def fingerprint(root: RootKey) -> bytes:
+    """16 bytes by which a root key is known again; they tell nothing of it."""
+    return derive(root, b"strongroom/v1/root-fingerprint", b"")[:16]
+
+
+def audit_key(root: RootKey) -> bytes:
+    """The key of the audit log's MACs."""
+    return derive(root, b"strongroom/v1/audit", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The keys of one account in one Region."""
+
+    account: str
+    region: str
+    _wrapping: bytes = field(repr=False)
+    _mac: bytes = field(repr=False)
+
+    def seal(self, purpose: str, owner: str, plaintext: bytes) -> bytes:
+        """Seal `plaintext`, to be opened only for the same purpose and owner in this domain."""
+        return seal(self._wrapping, plaintext, names(self.account, self.region, purpose, owner))
+
+    def unseal(self, purpose: str, owner: str, box: bytes) -> bytes:
+        """What `seal` was given; Tampered if the box is of another purpose, owner or domain."""
+        return unseal(self._wrapping, box, names(self.account, self.region, purpose, owner))
+
+    def row_mac(self, table: str, row: Mapping[str, Cell]) -> bytes:
+        """The MAC over all columns of a row, each with its name and type."""
+        return hmac.digest(self._mac, _encoded(table, row), "sha256")
+
+    def require_row(self, table: str, row: Mapping[str, Cell], mac: bytes) -> None:
+        """Tampered if `mac` is not the row's."""
+        if not hmac.compare_digest(self.row_mac(table, row), mac):
+            raise Tampered(f"a row of `{table}` was altered outside Strongroom")
+
+
+def new_domain(root: RootKey, account: str, region: str) -> bytes:
+    """A fresh domain key, sealed under `root`."""
+    return seal(root, os.urandom(KEY_BYTES), names("domain", account, region))
+
+
+def open_domain(root: RootKey, account: str, region: str, sealed: bytes) -> Domain:
+    """The domain whose key `new_domain` sealed; Tampered if it is another's."""
+    secret = unseal(root, sealed, names("domain", account, region))
+    return Domain(
+        account,
+        region,
+        derive(secret, b"strongroom/v1/domain-wrapping", b""),
+        derive(secret, b"strongroom/v1/domain-mac", b""),
+    )
+
+
+def new_material(key_id: str) -> Material:
+    """Fresh symmetric material for a key."""
+    secret = os.urandom(KEY_BYTES)
+    return Material.of(material_id(key_id, secret), secret)
+
+
+def material_id(key_id: str, secret: bytes) -> bytes:
+    """The id of `secret` as material of a key: the same wherever that key has it.
+
+    Keyed by the secret, so it is no oracle for anyone who does not hold 256 bits of it.
+    """
+    return derive(secret, b"strongroom/v1/material-id", key_id.encode())
+
+
+def _encoded(table: str, row: Mapping[str, Cell]) -> bytes:
+    parts: list[str | bytes] = [table]
+    for column in sorted(row):
+        value = row[column]
+        parts.append(column)
+        match value:
+            case None:
+                parts.append(b"n")
+            case bytes():
+                parts.append(b"b" + value)
+            case str():
+                parts.append(b"s" + value.encode())
+            case bool() | int():
+                parts.append(b"i%d" % value)
+            case float():
+                parts.append(b"f" + struct.pack(">d", value))
+    return names(*parts)

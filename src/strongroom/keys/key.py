@@ -1,0 +1,44 @@
+"""A key as the services see it: one immutable value, from its row and its materials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from strongroom.keys.envelope import Material
+from strongroom.keys.rotation import Schedule
+from strongroom.keys.specs import SPECS, Manager, Origin, Usage
+from strongroom.keys.states import KeyState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A KMS key.  Times are seconds since the epoch."""
+
+    account: str
+    region: str
+    id: str
+    arn: str
+    id_bytes: bytes  # of `envelope.key_id_bytes`
+    manager: Manager
+    spec: str
+    usage: Usage
+    origin: Origin
+    multi_region: bool
+    state: KeyState
+    description: str
+    created: float
+    policy: str  # the document of the policy named `default`
+    deletion_date: float | None  # while PendingDeletion
+    deletion_window_days: int | None
+    rotation: Schedule | None
+    on_demand_rotations: int
+    current: Material
+    materials: Mapping[bytes, Material] = field(repr=False)  # every generation, by its id
+    version: int  # of the row; rises with every change
+
+    @property
+    def enabled(self) -> bool:
+        return self.state is KeyState.ENABLED
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        return SPECS[self.spec].algorithms[self.usage]
