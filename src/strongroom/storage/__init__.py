@@ -1,0 +1,1 @@
+"""Where keys are kept: SQL behind one engine, the root key's seal, and what is held in memory."""

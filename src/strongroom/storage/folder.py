@@ -1,0 +1,167 @@
+"""The data folder: what stands in it, who may use it, how it comes to be.
+
+    strongroom.json     what the folder is: format, id, how its root key is kept
+    strongroom.db       the database (and its -wal and -shm)
+    audit/              the audit log
+    lock                held by the one set of workers that serves from here
+    shared              the page that the workers share (`storage.page`)
+    metrics/            counters of the running workers
+
+Rules: `strongroom.json` is written last and durably, so a folder without it was never in use;
+a folder that has a database but no description, or whose root key does not match, is refused
+and nothing is ever made anew in it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strongroom.keys.hierarchy import RootKey, fingerprint
+from strongroom.storage import rootkey
+from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
+
+_FORMAT = 1
+_LARGEST_DESCRIPTION = 65_536  # bytes
+
+
+class FolderError(Exception):
+    """The folder cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    path: Path
+
+    @property
+    def description(self) -> Path:
+        return self.path / "strongroom.json"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "strongroom.db"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "shared"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics"
+
+    # Coming to be
+
+    def require_unused(self) -> None:
+        """FolderError if there is anything in the folder."""
+        if self.description.exists():
+            raise FolderError(
+                f"`{self.path}` is a data folder already; serve it with "
+                f"`strongroom serve --data {self.path}`, or name another"
+            )
+        if self.path.exists() and any(self.path.iterdir()):
+            raise FolderError(f"`{self.path}` is not empty; name a new folder with --data")
+
+    def make(self) -> None:
+        """The empty folder with what stands in it, readable by its owner alone."""
+        for folder in (self.path, self.audit, self.metrics):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def describe(self, root: RootKey, seal: dict[str, Any]) -> None:
+        """Write the description, durably, as the last step of making the folder."""
+        description = {
+            "format": _FORMAT,
+            "id": str(uuid.uuid4()),
+            "root_key": {**seal, "fingerprint": fingerprint(root).hex()},
+        }
+        temporary = self.path / "strongroom.json.new"
+        with temporary.open("x") as file:
+            json.dump(description, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(self.description)
+        rootkey.sync_folder(self.path)
+
+    # Being used
+
+    def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
+        """The root key, by the seal that the description names.
+
+        `root_key` overrides where its file is; `passphrase` is called if it is wanted.
+        FolderError or RootKeyError with what to do, in every other case.
+        """
+        seal = self._read_description()["root_key"]
+        match seal:
+            case {"kind": "file", "path": str(path)}:
+                root = rootkey.read_file(root_key or Path(path))
+            case {"kind": "passphrase", "argon2id": dict(parameters)}:
+                root = PassphraseSeal(**parameters).open(passphrase())
+            case _:
+                raise FolderError(
+                    f"`{self.description}` names a seal of the root key that this release does "
+                    "not know; use the release that made it, or a later one"
+                )
+        if fingerprint(root).hex() != seal.get("fingerprint"):
+            raise RootKeyError(
+                "this is a root key, but not this data folder's; name the right one with --root-key"
+            )
+        return root
+
+    def _read_description(self) -> dict[str, Any]:
+        try:
+            with self.description.open() as file:
+                description = json.loads(file.read(_LARGEST_DESCRIPTION))
+        except FileNotFoundError:
+            if self.database.exists():
+                raise FolderError(
+                    f"`{self.path}` holds a database but not its `strongroom.json`; bring that "
+                    "file back from a backup: it cannot be made anew"
+                ) from None
+            raise FolderError(
+                f"`{self.path}` is not a data folder; make one with "
+                f"`strongroom init --data {self.path}`"
+            ) from None
+        except (OSError, ValueError) as failure:
+            raise FolderError(f"`{self.description}` cannot be read: {failure}") from None
+        if description.get("format") != _FORMAT or "root_key" not in description:
+            raise FolderError(
+                f"`{self.description}` is of a format that this release does not know; "
+                "use the release that made it, or a later one"
+            )
+        if not self.database.exists():
+            raise FolderError(
+                f"`{self.database}` is missing; bring it back from a backup: an empty one in its "
+                "place would lose every key"
+            )
+        return dict(description)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one set of workers; FolderError if another holds it.
+
+        The lock is the kernel's and ends with the process, however that ends.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as failure:
+            raise FolderError(f"`{self.path}` cannot be used: {failure}") from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderError(
+                    f"another Strongroom is serving `{self.path}`; stop it first, or name "
+                    "another folder"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)

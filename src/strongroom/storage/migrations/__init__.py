@@ -1,0 +1,66 @@
+"""Alembic's migrations of the tables of `storage.schema`.
+
+Alembic takes a tenth of a second to import, so it is imported only when a database is not at
+`schema.REVISION`.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from strongroom.errors import Unavailable
+from strongroom.storage.database import Database
+from strongroom.storage.schema import REVISION
+
+
+class TooNew(Exception):
+    """The database was made by a later release than this one."""
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables to `schema.REVISION`; TooNew if a later release made them."""
+    with database.writing() as connection:
+        at = _revision(connection)
+        if at == REVISION:
+            return
+        _upgrade(connection, at)
+
+
+def require_current(database: Database) -> None:
+    """Unavailable unless the tables are those this release works with."""
+    with database.reading() as connection:
+        if _revision(connection) != REVISION:
+            raise Unavailable("The key database was migrated by another release.")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection, at: str | None) -> None:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    if at is not None:
+        try:
+            script.get_revision(at)
+        except CommandError:
+            raise TooNew(
+                f"the database is at revision `{at}`, which this release does not know: "
+                "use the release that made it, or a later one"
+            ) from None
+    with EnvironmentContext(
+        config,
+        script,
+        fn=lambda revision, _: script._upgrade_revs("head", revision),  # noqa: SLF001
+    ) as environment:
+        environment.configure(connection=connection)
+        environment.run_migrations()

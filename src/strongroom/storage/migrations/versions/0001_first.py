@@ -1,0 +1,100 @@
+"""Accounts, access keys, symmetric keys with their materials, aliases and tags."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    account, region, key_id = sa.String(12), sa.String(64), sa.String(36)
+    op.create_table(
+        "domains",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "accounts",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "access_keys",
+        sa.Column("key_id", sa.String(128), primary_key=True),
+        sa.Column("account", account, nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "keys",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("key_id", key_id, primary_key=True),
+        sa.Column("manager", sa.String(16), nullable=False),
+        sa.Column("spec", sa.String(32), nullable=False),
+        sa.Column("usage", sa.String(32), nullable=False),
+        sa.Column("origin", sa.String(32), nullable=False),
+        sa.Column("multi_region", sa.Boolean, nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("deletion_date", sa.Double),
+        sa.Column("deletion_window_days", sa.Integer),
+        sa.Column("rotation_period_days", sa.Integer),
+        sa.Column("next_rotation", sa.Double),
+        sa.Column("on_demand_rotations", sa.Integer, nullable=False),
+        sa.Column("current_material", sa.LargeBinary, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_index("keys_by_deletion_date", "keys", ["deletion_date"])
+    op.create_index("keys_by_next_rotation", "keys", ["next_rotation"])
+    op.create_table(
+        "materials",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("key_id", key_id, primary_key=True),
+        sa.Column("generation", sa.Integer, primary_key=True),
+        sa.Column("material_id", sa.LargeBinary, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("rotation_type", sa.String(16)),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "aliases",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("name", sa.String(256), primary_key=True),
+        sa.Column("target", key_id, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("updated", sa.Double, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_index("aliases_by_target", "aliases", ["account", "region", "target"])
+    op.create_table(
+        "tags",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("key_id", key_id, primary_key=True),
+        sa.Column("tag_key", sa.String(128), primary_key=True),
+        sa.Column("tag_value", sa.Text, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("account", account, nullable=False),
+        sa.Column("region", region, nullable=False),
+        sa.Column("name", sa.String(256), nullable=False),
+        sqlite_autoincrement=True,
+    )

@@ -1,0 +1,177 @@
+"""What requests read, held in memory: credentials, keys and aliases, as immutable values.
+
+Rules: all of this runs on the event loop's thread.  What is not held raises `NotLoaded`; the
+caller awaits `load` and asks again.  What some commit touched is dropped before the next
+request is looked at: every commit moves the page's number, one look at which costs 50 ns
+(`behind`), and a worker that finds it moved reads what changed (`catch_up`).  The same is done
+every quarter of a second without being asked, for a process may die between its commit and
+the moving of the number.
+
+A value read from an older snapshot than what has been caught up with is not kept, so a reader
+that was overtaken by a writer cannot put yesterday's key back.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Generic, TypeVar
+
+from strongroom.keys.alias import Alias
+from strongroom.keys.key import Key
+from strongroom.storage import changes
+from strongroom.storage.books import Credential
+from strongroom.storage.changes import Change, Kind
+from strongroom.storage.page import Page
+from strongroom.storage.store import Store
+
+DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, and credentials
+_MISSING_CAPACITY = 1_000  # names known not to exist
+
+Name = TypeVar("Name")
+Value = TypeVar("Value")
+Place = tuple[str, str, str]
+"""Account, Region, and a key's id or an alias's name."""
+
+
+class NotLoaded(Exception):
+    """`what` is not held: await `Registry.load(what)` and ask again."""
+
+    def __init__(self, what: Change) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class _Shelf(Generic[Name, Value]):
+    """Values of one kind, the least recently used dropped first; and names that have none."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._held: OrderedDict[Name, Value] = OrderedDict()
+        self._missing: OrderedDict[Name, None] = OrderedDict()
+
+    def find(self, name: Name) -> Value | None:
+        """What is held, or None if there is known to be nothing; KeyError if neither is known."""
+        try:
+            value = self._held[name]
+        except KeyError:
+            if name in self._missing:
+                return None
+            raise
+        self._held.move_to_end(name)
+        return value
+
+    def hold(self, name: Name, value: Value | None) -> None:
+        if value is None:
+            self._missing[name] = None
+            if len(self._missing) > _MISSING_CAPACITY:
+                self._missing.popitem(last=False)
+        else:
+            self._held[name] = value
+            if len(self._held) > self._capacity:
+                self._held.popitem(last=False)
+
+    def drop(self, name: Name) -> None:
+        self._held.pop(name, None)
+        self._missing.pop(name, None)
+
+    def clear(self) -> None:
+        self._held.clear()
+        self._missing.clear()
+
+
+class Registry:
+    """A bounded copy of what is kept.  Its finders are what handlers on the hot path ask."""
+
+    def __init__(
+        self, store: Store, page: Page, executor: Executor, capacity: int = DEFAULT_CAPACITY
+    ) -> None:
+        self._store = store
+        self._page = page
+        self._executor = executor
+        self._keys: _Shelf[Place, Key] = _Shelf(capacity)
+        self._aliases: _Shelf[Place, Alias] = _Shelf(capacity)
+        self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
+        self._applied = 0  # the last change whose things have been dropped
+        self._seen = -1  # the page's number when the changes were last read
+        self._catching_up: asyncio.Task[None] | None = None
+
+    def credential(self, key_id: str) -> Credential | None:
+        try:
+            return self._credentials.find(key_id)
+        except KeyError:
+            raise NotLoaded(Change(Kind.CREDENTIAL, "", "", key_id)) from None
+
+    def key(self, account: str, region: str, key_id: str) -> Key | None:
+        try:
+            return self._keys.find((account, region, key_id))
+        except KeyError:
+            raise NotLoaded(Change(Kind.KEY, account, region, key_id)) from None
+
+    def alias(self, account: str, region: str, name: str) -> Alias | None:
+        try:
+            return self._aliases.find((account, region, name))
+        except KeyError:
+            raise NotLoaded(Change(Kind.ALIAS, account, region, name)) from None
+
+    # Keeping it true
+
+    @property
+    def behind(self) -> bool:
+        """Whether something was committed that this process has not taken notice of."""
+        return self._page.last_change != self._seen
+
+    async def catch_up(self) -> None:
+        """Drop what has changed.  Those who ask at the same time wait for the same reading."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.create_task(self._catch_up())
+        await asyncio.shield(self._catching_up)
+
+    async def _catch_up(self) -> None:
+        # INVARIANT: the page is looked at before the database, so that a commit in between
+        # leaves the two different and is caught up with next time.
+        seen = self._page.last_change
+        loop = asyncio.get_running_loop()
+        last, touched = await loop.run_in_executor(self._executor, self._changes)
+        if touched is None:
+            for shelf in (self._keys, self._aliases, self._credentials):
+                shelf.clear()
+        else:
+            for what in touched:
+                self._drop(what)
+        self._applied = last
+        self._seen = seen
+
+    def _changes(self) -> tuple[int, list[Change] | None]:
+        with self._store.reading() as books:
+            return changes.since(books.connection, self._applied)
+
+    def _drop(self, what: Change) -> None:
+        match what.kind:
+            case Kind.KEY:
+                self._keys.drop((what.account, what.region, what.name))
+            case Kind.ALIAS:
+                self._aliases.drop((what.account, what.region, what.name))
+            case Kind.CREDENTIAL:
+                self._credentials.drop(what.name)
+
+    async def load(self, what: Change) -> None:
+        """Read one thing and hold it, or the knowledge that there is none."""
+        loop = asyncio.get_running_loop()
+        hold, as_of = await loop.run_in_executor(self._executor, self._read, what)
+        if as_of >= self._applied:
+            hold()
+
+    def _read(self, what: Change) -> tuple[Callable[[], None], int]:
+        place = what.account, what.region, what.name
+        with self._store.reading() as books:
+            as_of = changes.last(books.connection)
+            match what.kind:
+                case Kind.KEY:
+                    return partial(self._keys.hold, place, books.key(*place)), as_of
+                case Kind.ALIAS:
+                    return partial(self._aliases.hold, place, books.alias(*place)), as_of
+                case Kind.CREDENTIAL:
+                    credential = books.credential(what.name)
+                    return partial(self._credentials.hold, what.name, credential), as_of

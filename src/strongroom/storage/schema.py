@@ -1,0 +1,143 @@
+"""The tables.
+
+Rules kept here: a row that decides anything carries `mac`, over all its other columns (see
+`storage.rows`); secrets stand in `sealed` columns only; times are seconds since the epoch; the
+SQL types are those that SQLite and PostgreSQL both have.
+
+A change of this file goes with a migration in `storage/migrations/versions`; a test compares
+what the migrations make with what stands here.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+REVISION = "0001"
+"""The migration that makes these tables; a database at another one is migrated before use."""
+
+metadata = MetaData()
+
+_ACCOUNT = String(12)
+_REGION = String(64)
+_KEY_ID = String(36)
+
+
+def _mac() -> "Column[bytes]":
+    return Column("mac", LargeBinary, nullable=False)
+
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),  # "" for what belongs to the account as a whole
+    Column("sealed", LargeBinary, nullable=False),  # names its account and Region in its AAD
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    _mac(),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("key_id", String(128), primary_key=True),
+    Column("account", _ACCOUNT, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the secret access key
+    _mac(),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),
+    Column("manager", String(16), nullable=False),
+    Column("spec", String(32), nullable=False),
+    Column("usage", String(32), nullable=False),
+    Column("origin", String(32), nullable=False),
+    Column("multi_region", Boolean, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("deletion_date", Double),
+    Column("deletion_window_days", Integer),
+    Column("rotation_period_days", Integer),
+    Column("next_rotation", Double),
+    Column("on_demand_rotations", Integer, nullable=False),
+    Column("current_material", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    _mac(),
+)
+Index("keys_by_deletion_date", keys.c.deletion_date)
+Index("keys_by_next_rotation", keys.c.next_rotation)
+
+materials = Table(
+    "materials",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),
+    Column("generation", Integer, primary_key=True),  # from 0
+    Column("material_id", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),  # of generation n > 0: when the key rotated to it
+    Column("rotation_type", String(16)),  # none for generation 0
+    Column("sealed", LargeBinary, nullable=False),
+    _mac(),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("name", String(256), primary_key=True),  # with its prefix `alias/`
+    Column("target", _KEY_ID, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    _mac(),
+)
+Index("aliases_by_target", aliases.c.account, aliases.c.region, aliases.c.target)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),
+    Column("tag_key", String(128), primary_key=True),
+    Column("tag_value", Text, nullable=False),
+    Column("position", Integer, nullable=False),  # tags are listed in the order they came
+    _mac(),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    # What every commit touched, so that other processes drop what they hold of it.
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),  # of `storage.changes.Kind`
+    Column("account", _ACCOUNT, nullable=False),
+    Column("region", _REGION, nullable=False),
+    Column("name", String(256), nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice, even after old rows are dropped
+)
