@@ -10,6 +10,7 @@ belong to one operation stand where they are raised; those that several places s
 Source: KMS API Reference, "Errors" of each operation and "Common errors".
 """
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 
@@ -22,6 +23,14 @@ class Fault(Exception):
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
         self.message = message
+
+
+class NotReady(Exception):
+    """Not a fault: await `prepare`, and ask again."""
+
+    def __init__(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.prepare = prepare
 
 
 # The request could not be read.
@@ -149,6 +158,10 @@ class Disabled(Fault):
 
 class InvalidState(Fault):
     code = "KMSInvalidStateException"
+
+
+class InvalidGrantToken(Fault):
+    code = "InvalidGrantTokenException"
 
 
 class InvalidKeyUsage(Fault):

@@ -1,0 +1,1 @@
+"""Where key material lives: so far in this process."""

@@ -1,0 +1,1 @@
+"""A package per AWS service; in each, a function per operation."""

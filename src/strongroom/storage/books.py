@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from strongroom.arn import Arn, partition_of
 from strongroom.keys.alias import Alias
@@ -177,18 +177,6 @@ class Books:
                 .order_by(table.c.key_id)
                 .limit(most)
             ).scalars()
-        )
-
-    def count_keys(self, account: str, region: str, manager: Manager) -> int:
-        table = schema.keys
-        return int(
-            self.connection.execute(
-                select(func.count()).where(
-                    table.c.account == account,
-                    table.c.region == region,
-                    table.c.manager == manager.value,
-                )
-            ).scalar_one()
         )
 
     def keys_to_delete(self, now: float, most: int) -> Iterator[Key]:

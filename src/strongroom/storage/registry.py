@@ -1,7 +1,7 @@
 """What requests read, held in memory: credentials, keys and aliases, as immutable values.
 
-Rules: all of this runs on the event loop's thread.  What is not held raises `NotLoaded`; the
-caller awaits `load` and asks again.  What some commit touched is dropped before the next
+Rules: all of this runs on the event loop's thread.  What is not held raises `NotReady`; the
+caller awaits what that holds and asks again.  What some commit touched is dropped before the next
 request is looked at: every commit moves the page's number, one look at which costs 50 ns
 (`behind`), and a worker that finds it moved reads what changed (`catch_up`).  The same is done
 every quarter of a second without being asked, for a process may die between its commit and
@@ -18,6 +18,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Generic, TypeVar
 
+from strongroom.errors import NotReady
 from strongroom.keys.alias import Alias
 from strongroom.keys.key import Key
 from strongroom.storage import changes
@@ -33,14 +34,6 @@ Name = TypeVar("Name")
 Value = TypeVar("Value")
 Place = tuple[str, str, str]
 """Account, Region, and a key's id or an alias's name."""
-
-
-class NotLoaded(Exception):
-    """`what` is not held: await `Registry.load(what)` and ask again."""
-
-    def __init__(self, what: Change) -> None:
-        super().__init__(what)
-        self.what = what
 
 
 class _Shelf(Generic[Name, Value]):
@@ -101,19 +94,19 @@ class Registry:
         try:
             return self._credentials.find(key_id)
         except KeyError:
-            raise NotLoaded(Change(Kind.CREDENTIAL, "", "", key_id)) from None
+            raise NotReady(partial(self._load, Change(Kind.CREDENTIAL, "", "", key_id))) from None
 
     def key(self, account: str, region: str, key_id: str) -> Key | None:
         try:
             return self._keys.find((account, region, key_id))
         except KeyError:
-            raise NotLoaded(Change(Kind.KEY, account, region, key_id)) from None
+            raise NotReady(partial(self._load, Change(Kind.KEY, account, region, key_id))) from None
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         try:
             return self._aliases.find((account, region, name))
         except KeyError:
-            raise NotLoaded(Change(Kind.ALIAS, account, region, name)) from None
+            raise NotReady(partial(self._load, Change(Kind.ALIAS, account, region, name))) from None
 
     # Keeping it true
 
@@ -156,7 +149,7 @@ class Registry:
             case Kind.CREDENTIAL:
                 self._credentials.drop(what.name)
 
-    async def load(self, what: Change) -> None:
+    async def _load(self, what: Change) -> None:
         """Read one thing and hold it, or the knowledge that there is none."""
         loop = asyncio.get_running_loop()
         hold, as_of = await loop.run_in_executor(self._executor, self._read, what)

@@ -1,0 +1,53 @@
+"""AWS Key Management Service: a function per operation, and the table of them all.
+
+An operation that the service model has and this table has not is answered with
+NotImplementedException and its name.
+"""
+
+from strongroom.services.kms import (
+    aliases,
+    data_keys,
+    deletion,
+    encryption,
+    key_policies,
+    lifecycle,
+    rotation,
+    tags,
+)
+from strongroom.services.operation import Operation, Way
+
+_MEMORY, _READING, _WRITING = Way.MEMORY, Way.READING, Way.WRITING
+
+OPERATIONS: dict[str, Operation] = {
+    "CancelKeyDeletion": Operation(deletion.cancel_key_deletion, _WRITING, read_only=False),
+    "CreateAlias": Operation(aliases.create_alias, _WRITING, read_only=False),
+    "CreateKey": Operation(lifecycle.create_key, _WRITING, read_only=False),
+    "Decrypt": Operation(encryption.decrypt, _MEMORY, read_only=True),
+    "DeleteAlias": Operation(aliases.delete_alias, _WRITING, read_only=False),
+    "DescribeKey": Operation(lifecycle.describe_key, _MEMORY, read_only=True),
+    "DisableKey": Operation(lifecycle.disable_key, _WRITING, read_only=False),
+    "DisableKeyRotation": Operation(rotation.disable_key_rotation, _WRITING, read_only=False),
+    "EnableKey": Operation(lifecycle.enable_key, _WRITING, read_only=False),
+    "EnableKeyRotation": Operation(rotation.enable_key_rotation, _WRITING, read_only=False),
+    "Encrypt": Operation(encryption.encrypt, _MEMORY, read_only=True),
+    "GenerateDataKey": Operation(data_keys.generate_data_key, _MEMORY, read_only=True),
+    "GenerateDataKeyWithoutPlaintext": Operation(
+        data_keys.generate_data_key_without_plaintext, _MEMORY, read_only=True
+    ),
+    "GenerateRandom": Operation(data_keys.generate_random, _MEMORY, read_only=True),
+    "GetKeyPolicy": Operation(key_policies.get_key_policy, _MEMORY, read_only=True),
+    "GetKeyRotationStatus": Operation(rotation.get_key_rotation_status, _MEMORY, read_only=True),
+    "ListAliases": Operation(aliases.list_aliases, _READING, read_only=True),
+    "ListKeyPolicies": Operation(key_policies.list_key_policies, _MEMORY, read_only=True),
+    "ListKeyRotations": Operation(rotation.list_key_rotations, _READING, read_only=True),
+    "ListKeys": Operation(lifecycle.list_keys, _READING, read_only=True),
+    "ListResourceTags": Operation(tags.list_resource_tags, _READING, read_only=True),
+    "PutKeyPolicy": Operation(key_policies.put_key_policy, _WRITING, read_only=False),
+    "ReEncrypt": Operation(encryption.re_encrypt, _MEMORY, read_only=True),
+    "RotateKeyOnDemand": Operation(rotation.rotate_key_on_demand, _WRITING, read_only=False),
+    "ScheduleKeyDeletion": Operation(deletion.schedule_key_deletion, _WRITING, read_only=False),
+    "TagResource": Operation(tags.tag_resource, _WRITING, read_only=False),
+    "UntagResource": Operation(tags.untag_resource, _WRITING, read_only=False),
+    "UpdateAlias": Operation(aliases.update_alias, _WRITING, read_only=False),
+    "UpdateKeyDescription": Operation(lifecycle.update_key_description, _WRITING, read_only=False),
+}

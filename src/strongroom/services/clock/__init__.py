@@ -1,0 +1,42 @@
+"""Moving the clock of a throw-away server, so that years pass in a second.
+
+Not an AWS service: `strongroom clock +400d` calls it, over the same wire and signature as all
+others (signing name `strongroom`, target `Strongroom.MoveClock`).  Only `strongroom dev` offers
+it.  What has become due is done before the answer, so whoever moved the clock sees it done.
+"""
+
+from typing import Protocol
+
+from strongroom.services.call import Call
+from strongroom.services.operation import Operation, Way
+from strongroom.wire.shape import OperationShapes, Service, Shape
+
+
+class MoveClockRequest(Shape, frozen=True, kw_only=True):
+    Seconds: float  # forward; back if negative
+
+
+class MoveClockResponse(Shape, frozen=True, kw_only=True):
+    Now: float  # seconds since the epoch, by the moved clock
+    Deleted: list[str]  # ARNs of keys whose waiting period was over
+    Rotated: list[str]  # ARNs of keys whose rotation was due
+
+
+class World(Protocol):
+    def move(self, seconds: float) -> float:
+        """Move the clock and answer what it says now."""
+
+    def do_what_is_due(self) -> tuple[list[str], list[str]]:
+        """Delete and rotate keys; the ARNs of those deleted and of those rotated."""
+
+
+def move_clock(world: World, _call: Call, rq: MoveClockRequest) -> MoveClockResponse:
+    now = world.move(rq.Seconds)
+    deleted, rotated = world.do_what_is_due()
+    return MoveClockResponse(Now=now, Deleted=deleted, Rotated=rotated)
+
+
+OPERATIONS = {"MoveClock": Operation(move_clock, Way.READING, read_only=False)}
+
+SERVICE = Service(signing_name="strongroom", target_prefix="Strongroom", version="", xmlns="")
+SHAPES = {"MoveClock": OperationShapes(MoveClockRequest, MoveClockResponse)}

@@ -1,0 +1,76 @@
+"""GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom.
+
+A data key is random bytes, given in the clear and sealed under a KMS key: the caller encrypts
+with the one, drops it, and keeps the other beside the data.  Nothing of it is kept here.
+"""
+
+from strongroom.errors import DryRun, NotImplementedHere, Validation
+from strongroom.keys import context
+from strongroom.keys.key import Key
+from strongroom.services.call import Call
+from strongroom.services.kms import access
+from strongroom.services.kms.encryption import require_use
+from strongroom.services.kms.identifiers import any_form
+from strongroom.services.kms.world import Kms
+from strongroom.wire.shapes.kms import (
+    GenerateDataKeyRequest,
+    GenerateDataKeyResponse,
+    GenerateDataKeyWithoutPlaintextRequest,
+    GenerateDataKeyWithoutPlaintextResponse,
+    GenerateRandomRequest,
+    GenerateRandomResponse,
+)
+
+_BYTES = {"AES_128": 16, "AES_256": 32}
+
+
+def generate_data_key(kms: Kms, call: Call, rq: GenerateDataKeyRequest) -> GenerateDataKeyResponse:
+    if rq.Recipient is not None:
+        raise NotImplementedHere("GenerateDataKey with a Recipient is not implemented yet.")
+    key, plaintext, sealed = _data_key(kms, call, "GenerateDataKey", rq)
+    return GenerateDataKeyResponse(
+        CiphertextBlob=sealed,
+        Plaintext=plaintext,
+        KeyId=key.arn,
+        KeyMaterialId=key.current.id.hex(),
+    )
+
+
+def generate_data_key_without_plaintext(
+    kms: Kms, call: Call, rq: GenerateDataKeyWithoutPlaintextRequest
+) -> GenerateDataKeyWithoutPlaintextResponse:
+    key, _, sealed = _data_key(kms, call, "GenerateDataKeyWithoutPlaintext", rq)
+    return GenerateDataKeyWithoutPlaintextResponse(
+        CiphertextBlob=sealed, KeyId=key.arn, KeyMaterialId=key.current.id.hex()
+    )
+
+
+def generate_random(kms: Kms, _call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:
+    if rq.NumberOfBytes is None:
+        raise Validation("NumberOfBytes is required.")
+    if rq.Recipient is not None or rq.CustomKeyStoreId is not None:
+        raise NotImplementedHere(
+            "GenerateRandom with a Recipient or in a custom key store is not implemented yet."
+        )
+    return GenerateRandomResponse(Plaintext=kms.backing.random(rq.NumberOfBytes))
+
+
+def _data_key(
+    kms: Kms,
+    call: Call,
+    operation: str,
+    rq: GenerateDataKeyRequest | GenerateDataKeyWithoutPlaintextRequest,
+) -> tuple[Key, bytes, bytes]:
+    """The key, a new data key, and the data key sealed under the key."""
+    access.require_no_tokens(rq.GrantTokens)
+    length = rq.NumberOfBytes if rq.KeySpec is None else _BYTES[rq.KeySpec]
+    if length is None or (rq.KeySpec is not None and rq.NumberOfBytes is not None):
+        raise Validation("Please specify either number of bytes or key spec.")
+    bound = context.canonical(rq.EncryptionContext)
+    key = any_form(kms, call, operation, rq.KeyId)
+    require_use(call, operation, operation, key)
+    if rq.DryRun:
+        raise DryRun
+    plaintext = kms.backing.random(length)
+    call.material_id = key.current.id
+    return key, plaintext, kms.backing.seal(key, plaintext, bound)

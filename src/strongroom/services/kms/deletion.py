@@ -1,0 +1,84 @@
+"""ScheduleKeyDeletion, CancelKeyDeletion, and the deletion itself when its time has come.
+
+A waiting period is 7 to 30 days.  Once it is over the key is gone, with its material, aliases
+and tags, and everything ever encrypted under it is noise.
+"""
+
+from strongroom.errors import Validation
+from strongroom.keys import states
+from strongroom.keys.key import Key
+from strongroom.keys.rotation import DAY
+from strongroom.keys.states import KeyState
+from strongroom.services.call import Call
+from strongroom.services.kms import access
+from strongroom.services.kms.identifiers import id_or_arn
+from strongroom.services.kms.world import KmsBooks, Writing
+from strongroom.wire.shapes.kms import (
+    CancelKeyDeletionRequest,
+    CancelKeyDeletionResponse,
+    ScheduleKeyDeletionRequest,
+    ScheduleKeyDeletionResponse,
+)
+
+SHORTEST_DAYS = 7
+LONGEST_DAYS = 30
+
+
+def schedule_key_deletion(
+    kms: KmsBooks, call: Call, rq: ScheduleKeyDeletionRequest
+) -> ScheduleKeyDeletionResponse:
+    days = LONGEST_DAYS if rq.PendingWindowInDays is None else rq.PendingWindowInDays
+    _require_window(days)
+    key = id_or_arn(kms, call, "ScheduleKeyDeletion", rq.KeyId)
+    access.require(call, "ScheduleKeyDeletion", key)
+    states.require("ScheduleKeyDeletion", key.state, key.arn)
+    key = kms.books.change_key(
+        key,
+        state=KeyState.PENDING_DELETION,
+        deletion_date=call.now + days * DAY,
+        deletion_window_days=days,
+    )
+    return ScheduleKeyDeletionResponse(
+        KeyId=key.arn,
+        DeletionDate=key.deletion_date,
+        KeyState=key.state.value,
+        PendingWindowInDays=days,
+    )
+
+
+def _require_window(days: int) -> None:
+    if days < SHORTEST_DAYS:
+        bound = f"greater than or equal to {SHORTEST_DAYS}"
+    elif days > LONGEST_DAYS:
+        bound = f"less than or equal to {LONGEST_DAYS}"
+    else:
+        return
+    raise Validation(
+        f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' failed to satisfy "
+        f"constraint: Member must have value {bound}"
+    )
+
+
+def cancel_key_deletion(
+    kms: KmsBooks, call: Call, rq: CancelKeyDeletionRequest
+) -> CancelKeyDeletionResponse:
+    """The key comes back disabled, whatever it was before."""
+    key = id_or_arn(kms, call, "CancelKeyDeletion", rq.KeyId)
+    access.require(call, "CancelKeyDeletion", key)
+    states.require("CancelKeyDeletion", key.state, key.arn)
+    kms.books.change_key(
+        key, state=KeyState.DISABLED, deletion_date=None, deletion_window_days=None
+    )
+    return CancelKeyDeletionResponse(KeyId=key.arn)
+
+
+def delete_due(books: Writing, now: float, most: int) -> list[Key]:
+    """Delete keys whose waiting period is over, at most `most`; the keys that are gone."""
+    gone = []
+    for key in books.keys_to_delete(now, most):
+        # The date decides only together with the state: a row that has one without the other
+        # was not written by us.
+        if key.state is KeyState.PENDING_DELETION:
+            books.delete_key(key)
+            gone.append(key)
+    return gone

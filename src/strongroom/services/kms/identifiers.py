@@ -1,0 +1,91 @@
+"""Which key a request means.
+
+A `KeyId` is a key id, a key ARN, an alias name or an alias ARN.  Ids and names are looked up in
+the caller's account and Region; an ARN says its own account, and must say the Region of the
+endpoint.  Cryptographic operations and DescribeKey take all four forms (`any_form`), the rest
+only the first two (`id_or_arn`).
+
+What a caller may learn: in her own account, that a key does not exist; of another account,
+nothing: a key there that does not exist is refused like one that is not shared with her.
+
+Source: KMS API Reference, `KeyId` of each operation; messages as recorded.
+"""
+
+import re
+from functools import partial
+
+from strongroom.arn import Arn, partition_of
+from strongroom.errors import InvalidArn, NotFound
+from strongroom.keys import alias as aliases
+from strongroom.keys.key import Key
+from strongroom.services.call import Call, Prepare
+from strongroom.services.kms import managed
+from strongroom.services.kms.access import foreign
+from strongroom.services.kms.world import Kms, KmsBooks
+
+_KEY_ID = re.compile(
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})\Z"
+)
+_ACCOUNT = re.compile(r"[0-9]{12}\Z")
+
+
+def any_form(kms: Kms | KmsBooks, call: Call, operation: str, key_id: str) -> Key:
+    """The key that any of the four forms names."""
+    if key_id.startswith("arn:"):
+        resource = _resource(call, operation, key_id)
+        if resource.startswith(aliases.PREFIX):
+            return _by_alias(kms, call, resource)
+        return _by_id(kms, call, key_id, resource.removeprefix("key/"))
+    if key_id.startswith(aliases.PREFIX):
+        return _by_alias(kms, call, key_id)
+    return _by_id(kms, call, key_id, key_id)
+
+
+def id_or_arn(kms: Kms | KmsBooks, call: Call, operation: str, key_id: str) -> Key:
+    """The key that an id or a key ARN names."""
+    if key_id.startswith("arn:"):
+        resource = _resource(call, operation, key_id)
+        if not resource.startswith("key/"):
+            raise NotFound(f"Invalid keyId '{key_id}'")
+        return _by_id(kms, call, key_id, resource.removeprefix("key/"))
+    return _by_id(kms, call, key_id, key_id)
+
+
+def _resource(call: Call, operation: str, text: str) -> str:
+    """The last part of an ARN that means something in this Region and account."""
+    try:
+        arn = Arn.parse(text)
+    except ValueError:
+        raise InvalidArn(f"Invalid arn {text}") from None
+    if arn.service != "kms" or not _ACCOUNT.match(arn.account):
+        raise InvalidArn(f"Invalid arn {text}")
+    if arn.region != call.region or arn.partition != partition_of(call.region):
+        raise NotFound(f"Invalid arn {arn.region}")
+    if not arn.resource.startswith(("key/", aliases.PREFIX)):
+        raise InvalidArn(f"Invalid arn {text}")
+    if arn.account != call.account:
+        raise foreign(call, operation, text)
+    return arn.resource
+
+
+def _by_id(kms: Kms | KmsBooks, call: Call, asked: str, key_id: str) -> Key:
+    if not _KEY_ID.match(key_id):
+        raise NotFound(f"Invalid keyId '{asked}'")
+    key = kms.books.key(call.account, call.region, key_id)
+    if key is None:
+        arn = Arn(partition_of(call.region), "kms", call.region, call.account, f"key/{key_id}")
+        raise NotFound(f"Key '{arn}' does not exist")
+    return key
+
+
+def _by_alias(kms: Kms | KmsBooks, call: Call, name: str) -> Key:
+    alias = kms.books.alias(call.account, call.region, name)
+    if alias is None:
+        if aliases.service_of(name) is not None:
+            raise Prepare(partial(managed.provide, kms.backing, call, name))
+        arn = aliases.alias_arn(call.account, call.region, name)
+        raise NotFound(f"Alias {arn} is not found.")
+    key = kms.books.key(call.account, call.region, alias.target)
+    if key is None:
+        raise NotFound(f"Alias {alias.arn} is not found.")
+    return key

@@ -1,0 +1,43 @@
+"""GetKeyPolicy, PutKeyPolicy, ListKeyPolicies.  A key has one policy, and it is named `default`."""
+
+from strongroom.errors import NotFound, Validation
+from strongroom.keys import states
+from strongroom.services.call import Call
+from strongroom.services.kms import access, paging, policies
+from strongroom.services.kms.identifiers import id_or_arn
+from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.wire.shapes.kms import (
+    GetKeyPolicyRequest,
+    GetKeyPolicyResponse,
+    ListKeyPoliciesRequest,
+    ListKeyPoliciesResponse,
+    PutKeyPolicyRequest,
+)
+
+
+def get_key_policy(kms: Kms, call: Call, rq: GetKeyPolicyRequest) -> GetKeyPolicyResponse:
+    key = id_or_arn(kms, call, "GetKeyPolicy", rq.KeyId)
+    access.require(call, "GetKeyPolicy", key)
+    if (rq.PolicyName or policies.NAME) != policies.NAME:
+        raise NotFound("No such policy exists")
+    return GetKeyPolicyResponse(Policy=key.policy, PolicyName=policies.NAME)
+
+
+def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
+    if rq.PolicyName == "AWS_RAM":
+        raise Validation("The AWS_RAM policy can only be managed by the RAM service.")
+    key = id_or_arn(kms, call, "PutKeyPolicy", rq.KeyId)
+    access.require(call, "PutKeyPolicy", key)
+    states.require("PutKeyPolicy", key.state, key.arn)
+    if (rq.PolicyName or policies.NAME) != policies.NAME:
+        raise NotFound("No such policy exists")
+    policies.require_form(rq.Policy)
+    kms.books.change_key(key, policy=rq.Policy)
+
+
+def list_key_policies(kms: Kms, call: Call, rq: ListKeyPoliciesRequest) -> ListKeyPoliciesResponse:
+    most = paging.count(rq.Limit, paging.WIDE)
+    key = id_or_arn(kms, call, "ListKeyPolicies", rq.KeyId)
+    access.require(call, "ListKeyPolicies", key)
+    page, more, following = paging.cut_whole([policies.NAME], rq.Marker, most)
+    return ListKeyPoliciesResponse(PolicyNames=list(page), Truncated=more, NextMarker=following)

@@ -1,0 +1,128 @@
+"""CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription.
+
+Source: KMS API Reference; facts recorded on AWS for messages and for which members are present.
+"""
+
+from strongroom.errors import NotImplementedHere, Validation
+from strongroom.keys import states
+from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
+from strongroom.keys.states import KeyState
+from strongroom.services.call import Call
+from strongroom.services.kms import access, metadata, paging, policies
+from strongroom.services.kms.identifiers import any_form, id_or_arn
+from strongroom.services.kms.managed import new_key
+from strongroom.services.kms.tags import with_tags
+from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.wire.shapes.kms import (
+    CreateKeyRequest,
+    CreateKeyResponse,
+    DescribeKeyRequest,
+    DescribeKeyResponse,
+    DisableKeyRequest,
+    EnableKeyRequest,
+    KeyListEntry,
+    ListKeysRequest,
+    ListKeysResponse,
+    UpdateKeyDescriptionRequest,
+)
+
+
+def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResponse:
+    """A new key, enabled.  Calling twice makes two: there is no token to make it idempotent."""
+    _require_kind(rq)
+    if rq.Policy is not None:
+        policies.require_form(rq.Policy)
+    tags = with_tags({}, rq.Tags or [])
+    key = new_key(
+        kms.backing,
+        call,
+        manager=Manager.CUSTOMER,
+        description=rq.Description or "",
+        policy=rq.Policy or policies.default(call.account, call.region),
+        multi_region=bool(rq.MultiRegion),
+    )
+    kms.books.add_key(key)
+    if tags:
+        kms.books.put_tags(key, tags)
+    access.require(call, "CreateKey", key)
+    return CreateKeyResponse(KeyMetadata=metadata.of(key))
+
+
+def _require_kind(rq: CreateKeyRequest) -> None:
+    """Refuse a combination that AWS refuses; and, openly, the kinds that are not made here yet."""
+    if rq.KeySpec is not None and rq.CustomerMasterKeySpec is not None:
+        raise Validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated."
+        )
+    spec = rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
+    if rq.KeyUsage is None and spec != SYMMETRIC_DEFAULT:
+        raise Validation(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
+            "keys."
+        )
+    usage = Usage(rq.KeyUsage or Usage.ENCRYPT_DECRYPT)
+    if usage not in SPECS[spec].usages:
+        raise Validation(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
+    origin = Origin(rq.Origin or Origin.AWS_KMS)
+    in_store = origin in (Origin.AWS_CLOUDHSM, Origin.EXTERNAL_KEY_STORE)
+    if in_store != (rq.CustomKeyStoreId is not None):
+        raise Validation(
+            "CustomKeyStoreId is required for, and only for, a key in a custom key store."
+        )
+    if (origin is Origin.EXTERNAL_KEY_STORE) != (rq.XksKeyId is not None):
+        raise Validation("XksKeyId is required for, and only for, a key in an external key store.")
+    if in_store and (spec != SYMMETRIC_DEFAULT or rq.MultiRegion):
+        raise Validation(
+            "A key in a custom key store must be a single-Region symmetric encryption key."
+        )
+    if spec != SYMMETRIC_DEFAULT:
+        raise NotImplementedHere(f"CreateKey with KeySpec {spec} is not implemented yet.")
+    if origin is not Origin.AWS_KMS:
+        raise NotImplementedHere(f"CreateKey with Origin {origin} is not implemented yet.")
+
+
+def describe_key(kms: Kms, call: Call, rq: DescribeKeyRequest) -> DescribeKeyResponse:
+    access.require_no_tokens(rq.GrantTokens)
+    key = any_form(kms, call, "DescribeKey", rq.KeyId)
+    access.require(call, "DescribeKey", key)
+    return DescribeKeyResponse(KeyMetadata=metadata.of(key))
+
+
+def list_keys(kms: KmsBooks, call: Call, rq: ListKeysRequest) -> ListKeysResponse:
+    """Keys of the caller's account and Region, AWS managed ones among them, ordered by id."""
+    most = paging.count(rq.Limit, paging.WIDE)
+    after = paging.start(rq.Marker)
+    if rq.ResourceOwners and "SELF" not in rq.ResourceOwners:
+        return ListKeysResponse(Keys=[], Truncated=False)  # nothing is shared with anyone
+    found = kms.books.key_ids(call.account, call.region, after, most + 1)
+    page, more, following = paging.cut(found, most, str)
+    prefix = f"arn:{call.partition}:kms:{call.region}:{call.account}:key/"
+    return ListKeysResponse(
+        Keys=[KeyListEntry(KeyId=key_id, KeyArn=prefix + key_id) for key_id in page],
+        Truncated=more,
+        NextMarker=following,
+    )
+
+
+def enable_key(kms: KmsBooks, call: Call, rq: EnableKeyRequest) -> None:
+    _switch(kms, call, "EnableKey", rq.KeyId, KeyState.ENABLED)
+
+
+def disable_key(kms: KmsBooks, call: Call, rq: DisableKeyRequest) -> None:
+    _switch(kms, call, "DisableKey", rq.KeyId, KeyState.DISABLED)
+
+
+def _switch(kms: KmsBooks, call: Call, operation: str, key_id: str, to: KeyState) -> None:
+    key = id_or_arn(kms, call, operation, key_id)
+    access.require(call, operation, key)
+    states.require(operation, key.state, key.arn)
+    if key.state is not to:
+        kms.books.change_key(key, state=to)
+
+
+def update_key_description(kms: KmsBooks, call: Call, rq: UpdateKeyDescriptionRequest) -> None:
+    key = id_or_arn(kms, call, "UpdateKeyDescription", rq.KeyId)
+    access.require(call, "UpdateKeyDescription", key)
+    states.require("UpdateKeyDescription", key.state, key.arn)
+    kms.books.change_key(key, description=rq.Description)

@@ -1,0 +1,69 @@
+"""AWS managed keys: one per service, behind `alias/aws/SERVICE`, made when first asked for."""
+
+import uuid
+
+from strongroom.arn import Arn, partition_of
+from strongroom.keys import rotation
+from strongroom.keys.alias import Alias, service_of
+from strongroom.keys.envelope import key_id_bytes
+from strongroom.keys.key import Key
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
+from strongroom.keys.states import KeyState
+from strongroom.services.call import Call
+from strongroom.services.kms import policies
+from strongroom.services.kms.world import Backing, Writing
+
+
+def provide(backing: Backing, call: Call, name: str, books: Writing) -> None:
+    """Make the key behind the reserved alias `name`, unless it has come into being meanwhile."""
+    service = service_of(name)
+    if service is None or books.alias(call.account, call.region, name) is not None:
+        return
+    key = new_key(
+        backing,
+        call,
+        manager=Manager.AWS,
+        description=f"Default key that protects my {service} data when no other key is defined",
+        policy=policies.of_aws_managed_key(call.account, call.region, service),
+        schedule=rotation.schedule(rotation.DEFAULT_PERIOD_DAYS, call.now),
+    )
+    books.add_key(key)
+    books.put_alias(Alias(call.account, call.region, name, key.id, call.now, call.now))
+
+
+def new_key(
+    backing: Backing,
+    call: Call,
+    *,
+    manager: Manager,
+    description: str,
+    policy: str,
+    schedule: rotation.Schedule | None = None,
+    multi_region: bool = False,
+) -> Key:
+    """A symmetric key of the caller's account and Region, enabled, not yet kept anywhere."""
+    key_id = f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
+    material = backing.generate(key_id)
+    return Key(
+        account=call.account,
+        region=call.region,
+        id=key_id,
+        arn=str(Arn(partition_of(call.region), "kms", call.region, call.account, f"key/{key_id}")),
+        id_bytes=key_id_bytes(key_id),
+        manager=manager,
+        spec=SYMMETRIC_DEFAULT,
+        usage=Usage.ENCRYPT_DECRYPT,
+        origin=Origin.AWS_KMS,
+        multi_region=multi_region,
+        state=KeyState.ENABLED,
+        description=description,
+        created=call.now,
+        policy=policy,
+        deletion_date=None,
+        deletion_window_days=None,
+        rotation=schedule,
+        on_demand_rotations=0,
+        current=material,
+        materials={material.id: material},
+        version=1,
+    )

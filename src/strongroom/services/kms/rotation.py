@@ -1,0 +1,127 @@
+"""The rotation operations, and the rotation itself when its time has come.
+
+Rotation adds a generation of material: new ciphertexts are made with it, older ones name the
+material that made them and open as before.  Key id and ARN stay.
+"""
+
+from strongroom.errors import Conflict, LimitExceeded
+from strongroom.keys import rotation, states
+from strongroom.keys.key import Key
+from strongroom.keys.rotation import RotationType
+from strongroom.services.call import Call
+from strongroom.services.kms import access, paging
+from strongroom.services.kms.identifiers import id_or_arn
+from strongroom.services.kms.world import Backing, Kms, KmsBooks, Writing
+from strongroom.wire.shapes.kms import (
+    DisableKeyRotationRequest,
+    EnableKeyRotationRequest,
+    GetKeyRotationStatusRequest,
+    GetKeyRotationStatusResponse,
+    ListKeyRotationsRequest,
+    ListKeyRotationsResponse,
+    RotateKeyOnDemandRequest,
+    RotateKeyOnDemandResponse,
+    RotationsListEntry,
+)
+
+
+def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest) -> None:
+    """Rotate every so many days from now on; asked again, the period and its start are new."""
+    days = rq.RotationPeriodInDays
+    if days is None:
+        days = rotation.DEFAULT_PERIOD_DAYS
+    key = id_or_arn(kms, call, "EnableKeyRotation", rq.KeyId)
+    access.require(call, "EnableKeyRotation", key)
+    states.require("EnableKeyRotation", key.state, key.arn)
+    kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
+
+
+def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationRequest) -> None:
+    key = id_or_arn(kms, call, "DisableKeyRotation", rq.KeyId)
+    access.require(call, "DisableKeyRotation", key)
+    states.require("DisableKeyRotation", key.state, key.arn)
+    kms.books.change_key(key, rotation=None)
+
+
+def get_key_rotation_status(
+    kms: Kms, call: Call, rq: GetKeyRotationStatusRequest
+) -> GetKeyRotationStatusResponse:
+    """A key that is pending deletion says no, and means its setting again once that is cancelled."""
+    key = id_or_arn(kms, call, "GetKeyRotationStatus", rq.KeyId)
+    access.require(call, "GetKeyRotationStatus", key)
+    schedule = key.rotation
+    if schedule is None or key.deletion_date is not None:
+        return GetKeyRotationStatusResponse(KeyId=key.id, KeyRotationEnabled=False)
+    return GetKeyRotationStatusResponse(
+        KeyId=key.id,
+        KeyRotationEnabled=True,
+        RotationPeriodInDays=schedule.period_days,
+        NextRotationDate=schedule.next,
+    )
+
+
+def rotate_key_on_demand(
+    kms: KmsBooks, call: Call, rq: RotateKeyOnDemandRequest
+) -> RotateKeyOnDemandResponse:
+    """Rotate now, 25 times in a key's life at most; the automatic schedule stays as it is."""
+    key = id_or_arn(kms, call, "RotateKeyOnDemand", rq.KeyId)
+    access.require(call, "RotateKeyOnDemand", key)
+    states.require("RotateKeyOnDemand", key.state, key.arn)
+    if key.on_demand_rotations >= rotation.MOST_ON_DEMAND:
+        raise LimitExceeded(
+            "The on-demand rotations limit has been reached for the given keyId. No more "
+            f"on-demand rotations can be performed for this key: {key.arn}"
+        )
+    if key.rotation is not None and key.rotation.next - call.now < rotation.QUIET_SECONDS:
+        raise Conflict(f"An automatic rotation of {key.arn} is in progress or about to begin.")
+    rotate(kms.books, kms.backing, key, call.now, RotationType.ON_DEMAND)
+    return RotateKeyOnDemandResponse(KeyId=key.arn)
+
+
+def list_key_rotations(
+    kms: KmsBooks, call: Call, rq: ListKeyRotationsRequest
+) -> ListKeyRotationsResponse:
+    """Rotations in the order in which they happened; with ALL_KEY_MATERIAL the first material too."""
+    most = paging.count(rq.Limit, paging.WIDE)
+    key = id_or_arn(kms, call, "ListKeyRotations", rq.KeyId)
+    access.require(call, "ListKeyRotations", key)
+    all_material = rq.IncludeKeyMaterial == "ALL_KEY_MATERIAL"
+    entries = [
+        RotationsListEntry(
+            KeyId=key.id,
+            KeyMaterialId=generation.material_id.hex(),
+            KeyMaterialState=(
+                "CURRENT" if generation.material_id == key.current.id else "NON_CURRENT"
+            ),
+            RotationDate=generation.created if generation.rotation_type else None,
+            RotationType=generation.rotation_type and generation.rotation_type.value,
+        )
+        for generation in kms.books.generations(key)
+        if all_material or generation.rotation_type is not None
+    ]
+    page, more, following = paging.cut_whole(entries, rq.Marker, most)
+    return ListKeyRotationsResponse(Rotations=list(page), Truncated=more, NextMarker=following)
+
+
+def rotate(
+    books: Writing, backing: Backing, key: Key, now: float, rotation_type: RotationType
+) -> Key:
+    """Give `key` new material, made current; its earlier generations stay."""
+    material = backing.generate(key.id)
+    books.add_material(key, material, len(key.materials), now, rotation_type)
+    by_demand = rotation_type is RotationType.ON_DEMAND
+    return books.change_key(
+        key,
+        current=material,
+        materials={**key.materials, material.id: material},
+        on_demand_rotations=key.on_demand_rotations + by_demand,
+        rotation=key.rotation if by_demand or key.rotation is None else key.rotation.after(now),
+    )
+
+
+def rotate_due(books: Writing, backing: Backing, now: float, most: int) -> list[Key]:
+    """Rotate keys whose next rotation has come, at most `most`; the keys as they are now."""
+    return [
+        rotate(books, backing, key, now, RotationType.AUTOMATIC)
+        for key in books.keys_to_rotate(now, most)
+    ]

@@ -1,0 +1,75 @@
+"""What the KMS operations are given: the world they act on.
+
+A handler is `handler(kms, call, request) -> response`, a plain function.  It reads and writes
+only through what is declared here, so the same code runs over what is held in memory and within
+a transaction; `services.operation.Way` says which of them an operation gets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from strongroom.keys.alias import Alias
+from strongroom.keys.envelope import Material
+from strongroom.keys.key import Key
+from strongroom.keys.rotation import Generation, RotationType
+
+
+class Reading(Protocol):
+    """What can be read both from memory and from a transaction."""
+
+    def key(self, account: str, region: str, key_id: str) -> Key | None: ...
+    def alias(self, account: str, region: str, name: str) -> Alias | None: ...
+
+
+class Writing(Reading, Protocol):
+    """What a transaction can do besides."""
+
+    def add_key(self, key: Key) -> None: ...
+    def change_key(self, key: Key, **change: Any) -> Key: ...
+    def delete_key(self, key: Key) -> None: ...
+    def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]: ...
+    def keys_to_delete(self, now: float, most: int) -> Iterator[Key]: ...
+    def keys_to_rotate(self, now: float, most: int) -> Iterator[Key]: ...
+    def add_material(
+        self,
+        key: Key,
+        material: Material,
+        generation: int,
+        now: float,
+        rotation_type: RotationType | None,
+    ) -> None: ...
+    def generations(self, key: Key) -> list[Generation]: ...
+    def put_alias(self, alias: Alias) -> None: ...
+    def delete_alias(self, alias: Alias) -> None: ...
+    def aliases(
+        self, account: str, region: str, target: str | None, after: str, most: int
+    ) -> list[Alias]: ...
+    def aliases_of(self, key: Key) -> list[Alias]: ...
+    def tags(self, key: Key) -> dict[str, str]: ...
+    def put_tags(self, key: Key, tags: dict[str, str]) -> None: ...
+
+
+class Backing(Protocol):
+    """Where the material of keys lives, and who uses it."""
+
+    def generate(self, key_id: str) -> Material: ...
+    def seal(self, key: Key, plaintext: bytes, context: bytes) -> bytes: ...
+    def unseal(self, key: Key, blob: bytes, material_id: bytes, context: bytes) -> bytes: ...
+    def random(self, count: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kms:
+    """The world of the operations that answer from memory."""
+
+    books: Reading
+    backing: Backing
+
+
+@dataclass(frozen=True, slots=True)
+class KmsBooks:
+    """The world of those that read or write within a transaction."""
+
+    books: Writing
+    backing: Backing
