@@ -1,0 +1,1 @@
+"""One module per service, written by `scripts/shapes.py`: its structs, `OPERATIONS`, `SERVICE`."""
