@@ -1,0 +1,31 @@
+"""The log: one JSON object a line, on stderr.
+
+Never written to it: bodies, header values, secrets, and what a client sent where it could be
+mistaken for ours.  A line that belongs to a request carries its `request`.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+Field = str | int | float | bool | None
+
+
+class Log(Protocol):
+    def __call__(self, event: str, /, **fields: Field) -> None: ...
+
+
+def to_stderr(now: Callable[[], float] = time.time, **always: Field) -> Log:
+    """A log whose every line has the time and the fields `always`."""
+
+    def log(event: str, /, **fields: Field) -> None:
+        seconds = now()
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{seconds % 1:.3f}"[2:]
+        line = {"time": f"{at}Z", "event": event, **always, **fields}
+        sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
+        sys.stderr.flush()
+
+    return log

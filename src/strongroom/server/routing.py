@@ -1,0 +1,78 @@
+"""Which operation a request is for.
+
+    POST /, X-Amz-Target: <prefix>.<operation>                    JSON 1.1
+    POST /service/<prefix>/operation/<operation>, Smithy-Protocol RPC v2 CBOR
+    POST /, a form with Action and Version                        query (IAM, STS)
+
+The credential scope names a service as well; that the two agree is the verifier's affair, which
+is told which service to expect.  A request without any signature is told so before its form is
+parsed.
+"""
+
+from typing import Any, NamedTuple
+
+from strongroom.errors import MissingAuthenticationToken, UnknownOperation
+from strongroom.server.http import Request
+from strongroom.server.operations import Endpoint, Table
+from strongroom.wire import cbor, query
+from strongroom.wire.protocol import Protocol
+
+_FORM = b"application/x-www-form-urlencoded"
+_RPC_V2_CBOR = b"rpc-v2-cbor"
+
+
+class Way(NamedTuple):
+    endpoint: Endpoint
+    content: Any  # what the endpoint's `decode` takes
+
+
+class Router:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._targets = {
+            f"{place}.{name}".encode(): endpoint
+            for (protocol, place, name), endpoint in table.items()
+            if protocol is Protocol.JSON11
+        }
+
+    def __call__(self, request: Request) -> Way:
+        """The operation; UnknownOperation, or MissingAuthenticationToken, if there is none."""
+        target = request.headers.get(b"x-amz-target")
+        endpoint = None if target is None else self._targets.get(target)
+        if endpoint is not None and request.method == b"POST":
+            return Way(endpoint, request.body)
+        if b"authorization" not in request.headers:
+            raise MissingAuthenticationToken
+        if request.method != b"POST" or target is not None:
+            raise UnknownOperation
+        match protocol_of(request):
+            case Protocol.CBOR:
+                return self._by_path(request)
+            case Protocol.QUERY:
+                return self._by_form(request)
+            case Protocol.JSON11:
+                raise UnknownOperation
+
+    def _by_path(self, request: Request) -> Way:
+        route = cbor.route(request.target.partition(b"?")[0])
+        endpoint = route and self._table.get((Protocol.CBOR, route.service, route.operation))
+        if not endpoint:
+            raise UnknownOperation
+        return Way(endpoint, request.body)
+
+    def _by_form(self, request: Request) -> Way:
+        form = query.parse(request.body)
+        endpoint = self._table.get((Protocol.QUERY, form.version, form.action))
+        if endpoint is None:
+            raise query.unknown(form)
+        return Way(endpoint, form.parameters)
+
+
+def protocol_of(request: Request) -> Protocol:
+    """The protocol in which a refusal is to be told, as far as the request shows one."""
+    headers = request.headers
+    if headers.get(b"smithy-protocol") == _RPC_V2_CBOR:
+        return Protocol.CBOR
+    if b"x-amz-target" not in headers and headers.get(b"content-type", b"").startswith(_FORM):
+        return Protocol.QUERY
+    return Protocol.JSON11
