@@ -41,6 +41,7 @@ serve: setup
 # Written again from botocore's models; a test says when they are behind.
 shapes: setup
 	$(PY) scripts/shapes.py
+	$(PY) scripts/divergences.py
 
 lock: setup
 	scripts/lock

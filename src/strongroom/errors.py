@@ -33,6 +33,10 @@ class NotReady(Exception):
         self.prepare = prepare
 
 
+class SetupError(Exception):
+    """Strongroom cannot be run as asked.  For its operator: the message says what to do."""
+
+
 # The request could not be read.
 
 

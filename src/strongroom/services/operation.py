@@ -11,6 +11,7 @@ class Way(Enum):
     MEMORY = "memory"  # on the event loop, from what is held in memory; must not block
     READING = "reading"  # in a thread, from one snapshot of what is kept
     WRITING = "writing"  # in a thread, in a transaction that is durable before the answer
+    APART = "apart"  # in a thread; its world opens what transactions it needs
 
 
 class Operation(NamedTuple):

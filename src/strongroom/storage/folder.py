@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strongroom.errors import SetupError
 from strongroom.keys.hierarchy import RootKey, fingerprint
 from strongroom.storage import rootkey
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
@@ -30,7 +31,7 @@ _FORMAT = 1
 _LARGEST_DESCRIPTION = 65_536  # bytes
 
 
-class FolderError(Exception):
+class FolderError(SetupError):
     """The folder cannot be used; the message says what to do."""
 
 

@@ -45,6 +45,11 @@ class Page:
         finally:
             os.close(descriptor)
 
+    @classmethod
+    def blank(cls) -> Self:
+        """A page that nobody shares."""
+        return cls(mmap.mmap(-1, _BYTES))
+
     @property
     def last_change(self) -> int:
         return self._last_change[0]

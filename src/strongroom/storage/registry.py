@@ -3,7 +3,7 @@
 Rules: all of this runs on the event loop's thread.  What is not held raises `NotReady`; the
 caller awaits what that holds and asks again.  What some commit touched is dropped before the next
 request is looked at: every commit moves the page's number, one look at which costs 50 ns
-(`behind`), and a worker that finds it moved reads what changed (`catch_up`).  The same is done
+(`require_current`), and a worker that finds it moved reads what changed (`catch_up`).  The same is done
 every quarter of a second without being asked, for a process may die between its commit and
 the moving of the number.
 
@@ -110,10 +110,10 @@ class Registry:
 
     # Keeping it true
 
-    @property
-    def behind(self) -> bool:
-        """Whether something was committed that this process has not taken notice of."""
-        return self._page.last_change != self._seen
+    def require_current(self) -> None:
+        """NotReady if something was committed that this process has not taken notice of."""
+        if self._page.last_change != self._seen:
+            raise NotReady(self.catch_up)
 
     async def catch_up(self) -> None:
         """Drop what has changed.  Those who ask at the same time wait for the same reading."""

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from strongroom.errors import SetupError
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.sealing import Tampered, names, seal, unseal
 
@@ -28,7 +29,7 @@ _TAG = "strongroom-root-key-1"
 _SHORTEST_PASSPHRASE = 12  # characters
 
 
-class RootKeyError(Exception):
+class RootKeyError(SetupError):
     """The root key cannot be made or opened; the message says what to do."""
 
 

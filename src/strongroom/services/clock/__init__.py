@@ -36,7 +36,7 @@ def move_clock(world: World, _call: Call, rq: MoveClockRequest) -> MoveClockResp
     return MoveClockResponse(Now=now, Deleted=deleted, Rotated=rotated)
 
 
-OPERATIONS = {"MoveClock": Operation(move_clock, Way.READING, read_only=False)}
+OPERATIONS = {"MoveClock": Operation(move_clock, Way.APART, read_only=False)}
 
 SERVICE = Service(signing_name="strongroom", target_prefix="Strongroom", version="", xmlns="")
 SHAPES = {"MoveClock": OperationShapes(MoveClockRequest, MoveClockResponse)}

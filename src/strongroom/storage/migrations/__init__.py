@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from strongroom.errors import Unavailable
+from strongroom.errors import SetupError
 from strongroom.storage.database import Database
 from strongroom.storage.schema import REVISION
 
 
-class TooNew(Exception):
+class TooNew(SetupError):
     """The database was made by a later release than this one."""
 
 
@@ -26,11 +26,10 @@ def migrate(database: Database) -> None:
         _upgrade(connection, at)
 
 
-def require_current(database: Database) -> None:
-    """Unavailable unless the tables are those this release works with."""
+def at_current(database: Database) -> bool:
+    """Whether the tables are those this release works with."""
     with database.reading() as connection:
-        if _revision(connection) != REVISION:
-            raise Unavailable("The key database was migrated by another release.")
+        return _revision(connection) == REVISION
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,0 +1,268 @@
+"""The commands and their settings.
+
+A setting comes from its flag, else from the environment (`STRONGROOM_SERVE_WORKERS`), else from
+the TOML file that `--config` or `STRONGROOM_CONFIG` names, in which each command has a table.
+
+Rules for what a person reads: results on stdout, all else on stderr; what went wrong is one
+sentence that says what to do, without a stack trace, and exit code 1.
+"""
+
+import os
+import secrets
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from strongroom import __version__
+from strongroom.cli import clock, environment, files
+from strongroom.errors import Fault, SetupError
+
+app = typer.Typer(
+    name="strongroom",
+    help="AWS KMS that you run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "STRONGROOM"},
+)
+
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data folder.")]
+RootKeyFile = Annotated[
+    Path | None,
+    typer.Option("--root-key", metavar="FILE", help="The root key's file, outside the folder."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Holds the passphrase; else STRONGROOM_PASSPHRASE, else it is asked for.",
+    ),
+]
+_CORES = os.cpu_count() or 1
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=256, help="Processes; one for each core is usual.")
+]
+Metrics = Annotated[bool, typer.Option("--metrics", help="Serve /metrics, without a signature.")]
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", envvar="STRONGROOM_CONFIG", help="A TOML file."),
+    ] = None,
+) -> None:
+    """Read the settings file, if there is one."""
+    if config is not None:
+        with _one_sentence():
+            context.default_map = read_settings(config)
+
+
+def read_settings(file: Path) -> dict[str, object]:
+    """A settings file's tables; SystemExit with what is wrong in it."""
+    try:
+        with file.open("rb") as opened:
+            tables = tomllib.load(opened)
+    except (OSError, tomllib.TOMLDecodeError) as failure:
+        fail(f"the settings file `{file}` cannot be read: {failure}")
+    commands = {
+        command.name or command.callback.__name__: command
+        for command in app.registered_commands
+        if command.callback
+    }
+    for name, table in tables.items():
+        if name not in commands or not isinstance(table, dict):
+            fail(f"`{file}` has `{name}`, which is no command; the tables are named after commands")
+        known = set(commands[name].callback.__annotations__) - {"return"}
+        for setting in table:
+            if setting not in known:
+                fail(f"`{file}` sets `{setting}` of [{name}], which has no such setting")
+    return tables
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 4599,
+    workers: Workers = 1,
+    metrics: Metrics = True,
+) -> None:
+    """Run a throw-away server on this machine, for trying things out and for tests.
+
+    Access key `test` with secret `test` is the root user of account 000000000000; any account's
+    twelve digits with secret `test`, that account's. Nothing is left when it ends.
+    """
+    with _one_sentence():
+        from strongroom.main.serving import serve_throw_away
+
+        serve_throw_away(port, workers, metrics=metrics)
+
+
+@app.command()
+def init(
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Seal the root key by a passphrase instead.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="DIGITS", help="Else drawn at random.")
+    ] = None,
+) -> None:
+    """Make a data folder, and print its first access key, once."""
+    with _one_sentence():
+        from strongroom.main.foundation import default_root_key, lay
+
+        if account is None:
+            account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
+        if not (account.isascii() and account.isdigit() and len(account) == 12):
+            fail(f"`{account}` is not an account; give twelve digits")
+        ask = None
+        if passphrase or passphrase_file is not None:
+            ask = lambda: read_passphrase(passphrase_file, new=True)  # noqa: E731
+        where = root_key or default_root_key(data)
+        credential = lay(data, account, where, ask)
+    say(f"made {data} for account {account}")
+    if ask is None:
+        say(
+            f"its root key is in {where}: back it up apart from the folder; without it, all is lost"
+        )
+    else:
+        say("its root key opens with the passphrase: without it, all is lost")
+    say("the root user's access key, shown this once:")
+    print(f"export AWS_ACCESS_KEY_ID={credential.key_id}")  # noqa: T201
+    print(f"export AWS_SECRET_ACCESS_KEY={credential.secret}")  # noqa: T201
+    say(f"serve it with: strongroom serve --data {data}")
+
+
+@app.command()
+def serve(
+    data: Data,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Beyond this machine: needs TLS.")
+    ] = "127.0.0.1:4599",
+    workers: Workers = _CORES,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="PEM; read again on SIGHUP.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE")] = None,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    cache_keys: Annotated[
+        int, typer.Option("--cache-keys", min=100, help="Keys each worker holds in memory.")
+    ] = 20_000,
+    audit_durable: Annotated[
+        bool, typer.Option("--audit-durable", help="Answer only when the record is on the disk.")
+    ] = False,
+    connections: Annotated[
+        int, typer.Option("--connections", min=1, help="The most that a worker holds open.")
+    ] = 1_000,
+    metrics: Metrics = False,
+) -> None:
+    """Serve a data folder."""
+    with _one_sentence():
+        from strongroom.main.serving import Place, serve_folder
+
+        place = Place.parse(listen)
+        if not place.is_loopback and tls_cert is None:
+            fail(
+                f"`{listen}` can be reached from other machines, and signatures do not hide what "
+                "is sent; give --tls-cert and --tls-key, or listen on 127.0.0.1"
+            )
+        if (tls_cert is None) != (tls_key is None):
+            fail("--tls-cert and --tls-key go together; give both")
+        serve_folder(
+            data,
+            place,
+            workers=workers,
+            certificate=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
+            root_key=root_key,
+            passphrase=lambda: read_passphrase(passphrase_file),
+            cache_keys=cache_keys,
+            audit_durable=audit_durable,
+            connections=connections,
+            metrics=metrics,
+        )
+
+
+@app.command()
+def doctor(
+    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+) -> None:
+    """Say what is wrong with an installation, and what to do.  Changes nothing."""
+    ill = False
+    with _one_sentence():
+        from strongroom.main.examination import examine
+
+        for finding in examine(data, root_key, lambda: read_passphrase(passphrase_file)):
+            mark = {"well": "ok", "watch": "watch", "ill": "ILL"}[finding.verdict]
+            advice = f": {finding.advice}" if finding.advice else ""
+            print(f"{mark:5}  {finding.what}{advice}")  # noqa: T201
+            ill = ill or finding.verdict == "ill"
+    if ill:
+        raise typer.Exit(1)
+
+
+app.command(name="env")(environment.env)
+app.command(name="clock")(clock.clock)
+app.command(name="encrypt")(files.encrypt)
+app.command(name="decrypt")(files.decrypt)
+
+config = typer.Typer(help="The settings file.", no_args_is_help=True)
+app.add_typer(config, name="config")
+
+
+@config.command(name="check")
+def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Say whether a settings file has only settings that there are."""
+    with _one_sentence():
+        read_settings(file)
+    say(f"{file} is well formed")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)  # noqa: T201
+
+
+def read_passphrase(file: Path | None, *, new: bool = False) -> str:
+    """The passphrase: a file's first line, else the environment's, else asked for."""
+    if file is not None:
+        try:
+            return file.read_text().partition("\n")[0]
+        except OSError as failure:
+            fail(f"the passphrase file `{file}` cannot be read: {failure}")
+    given = os.environ.get("STRONGROOM_PASSPHRASE")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        fail("a passphrase is wanted; give --passphrase-file or STRONGROOM_PASSPHRASE")
+    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)  # noqa: T201
+
+
+def fail(sentence: str) -> NoReturn:
+    say(f"strongroom: {sentence}")
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn what is known to go wrong into one sentence and exit code 1."""
+    try:
+        yield
+    except (SetupError, Fault) as failure:
+        fail(str(failure))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

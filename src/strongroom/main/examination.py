@@ -1,0 +1,143 @@
+"""`strongroom doctor`: what is wrong with an installation, and what to do.
+
+It looks and changes nothing.  Each check gives one line: what was looked at, whether it is well,
+and if not, what to do.
+"""
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from strongroom.audit.verify import verify
+from strongroom.errors import Fault
+from strongroom.keys.hierarchy import RootKey, audit_key
+from strongroom.keys.sealing import Tampered
+from strongroom.storage.database import Database
+from strongroom.storage.folder import Folder, FolderError
+from strongroom.storage.migrations import at_current
+from strongroom.storage.page import Page
+from strongroom.storage.rootkey import RootKeyError
+from strongroom.storage.store import Store
+
+_LITTLE_SPACE = 1 << 30  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    verdict: Literal["well", "watch", "ill"]
+    advice: str = ""
+
+
+def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) -> Iterator[Finding]:
+    """Findings, one by one; those that need what was found ill are left out."""
+    folder = Folder(data.absolute())
+    if not folder.path.is_dir():
+        yield Finding(
+            f"data folder `{folder.path}`",
+            "ill",
+            f"it does not exist; make it with `strongroom init --data {data}`",
+        )
+        return
+    yield _privacy(folder)
+    yield _space(folder)
+    yield _service(folder)
+    try:
+        root = folder.open_root_key(root_key, passphrase)
+    except (FolderError, RootKeyError) as failure:
+        yield Finding("root key", "ill", str(failure))
+        return
+    yield Finding("root key opens and is this folder's", "well")
+    damage = _damage(folder)
+    if damage:
+        yield Finding("database", "ill", f"{damage}; stop the server and restore a backup")
+        return
+    yield Finding("database is whole", "well")
+    yield from _rows(folder, root)
+    yield from _audit(folder, root)
+
+
+def _privacy(folder: Folder) -> Finding:
+    mode = stat.S_IMODE(folder.path.stat().st_mode)
+    if mode & 0o077:
+        return Finding(
+            f"data folder is open to others (mode {mode:04o})",
+            "ill",
+            f"run `chmod 700 {folder.path}`",
+        )
+    return Finding("data folder is its owner's alone", "well")
+
+
+def _space(folder: Folder) -> Finding:
+    free = shutil.disk_usage(folder.path).free
+    if free < _LITTLE_SPACE:
+        return Finding(
+            f"{free >> 20} MiB of disk are left",
+            "watch",
+            "without room for the audit log no request is answered; make room or move the folder",
+        )
+    return Finding(f"{free >> 30} GiB of disk are left", "well")
+
+
+def _service(folder: Folder) -> Finding:
+    try:
+        with folder.locked():
+            return Finding("no server is running on the folder", "well")
+    except FolderError:
+        return Finding("a server is running on the folder", "well")
+
+
+def _damage(folder: Folder) -> str:
+    """What SQLite's own check says, or nothing."""
+    try:
+        connection = sqlite3.connect(f"file:{folder.database}?mode=ro", uri=True)
+        try:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as failure:
+        return f"it cannot be read: {failure}"
+    return "" if verdict == "ok" else f"it is damaged: {verdict}"
+
+
+def _rows(folder: Folder, root: RootKey) -> Iterator[Finding]:
+    database = Database(folder.database)
+    try:
+        if not at_current(database):
+            yield Finding(
+                "database was made by another release",
+                "watch",
+                "an older one is brought up to date when it is served; for a newer one, use that "
+                "release",
+            )
+            return
+        seen = 0
+        with Store(database, root, Page.blank()).reading() as books:
+            for _ in books.all_keys():
+                seen += 1
+        yield Finding(f"{seen} keys open, and nobody altered them", "well")
+    except Tampered as failure:
+        yield Finding("keys", "ill", f"{failure}; compare with a backup")
+    except Fault as failure:
+        yield Finding("keys", "ill", failure.message)
+    finally:
+        database.close()
+
+
+def _audit(folder: Folder, root: RootKey) -> Iterator[Finding]:
+    reports = verify(folder.audit, audit_key(root))
+    records = sum(report.records for report in reports)
+    for report in reports:
+        for finding in report.findings:
+            if not report.sound:
+                yield Finding(
+                    f"audit log `{report.name}`, line {finding.line}: {finding.kind.value}",
+                    "ill",
+                    f"{finding.detail}; keep the file as evidence and compare with a copy",
+                )
+    if all(report.sound for report in reports):
+        yield Finding(f"audit log is whole: {records} records in {len(reports)} files", "well")

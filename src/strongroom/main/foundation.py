@@ -1,0 +1,87 @@
+"""Making a data folder: `strongroom init`, and the folder that `strongroom dev` throws away."""
+
+import secrets
+import string
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from strongroom.keys.hierarchy import RootKey
+from strongroom.storage import rootkey
+from strongroom.storage.books import Credential
+from strongroom.storage.database import Database
+from strongroom.storage.folder import Folder
+from strongroom.storage.migrations import migrate
+from strongroom.storage.page import Page
+from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
+from strongroom.storage.store import Store
+
+_KEY_ID_LETTERS = string.ascii_uppercase + "234567"
+_SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
+
+
+def default_root_key(data: Path) -> Path:
+    """Where the root key is kept unless its operator says otherwise: beside the folder, not in it."""
+    return data.with_name(data.name + ".root-key")
+
+
+def new_credential(account: str) -> Credential:
+    """An access key as AWS forms them: 20 letters, the first four AKIA, and 40."""
+    key_id = "AKIA" + "".join(secrets.choice(_KEY_ID_LETTERS) for _ in range(16))
+    secret = "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40))
+    return Credential(key_id, secret, account)
+
+
+def lay(
+    data: Path, account: str, root_key: Path, passphrase: Callable[[], str] | None
+) -> Credential:
+    """Make a data folder with one account, and its root user's first access key.
+
+    Its root key is sealed by a passphrase, if one is given, or else in the file `root_key`.
+    FolderError or RootKeyError, with nothing changed, where there is something already.
+    """
+    folder = Folder(data.absolute())
+    folder.require_unused()
+    root = rootkey.new_root_key()
+    if passphrase is None:
+        root_key = root_key.absolute()
+        if root_key.is_relative_to(folder.path):
+            raise RootKeyError(
+                f"the root key `{root_key}` would lie in the data folder that it seals, and be "
+                "stolen with it; name a place outside with --root-key"
+            )
+        seal: dict[str, Any] = {"kind": "file", "path": str(root_key)}
+    else:
+        seal = {
+            "kind": "passphrase",
+            "argon2id": PassphraseSeal.make(root, passphrase()).to_dict(),
+        }
+    folder.make()
+    if passphrase is None:
+        rootkey.write_file(root_key, root)
+    credential = new_credential(account)
+    now = time.time()
+    store = open_store(folder, root, Page.make(folder.page))
+    with store.writing() as books:
+        books.add_account(account, "first", now)
+        books.add_credential(credential, now)
+    store.close()
+    folder.describe(root, seal)
+    return credential
+
+
+def lay_throw_away(data: Path) -> RootKey:
+    """Make a folder whose root key is kept nowhere, and ends with the process."""
+    folder = Folder(data)
+    folder.make()
+    root = rootkey.new_root_key()
+    open_store(folder, root, Page.make(folder.page)).close()
+    return root
+
+
+def open_store(folder: Folder, root: RootKey, page: Page) -> Store:
+    """The folder's store, its tables brought to this release's form."""
+    database = Database(folder.database)
+    migrate(database)
+    return Store(database, root, page)

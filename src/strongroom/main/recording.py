@@ -1,0 +1,127 @@
+"""From a finished exchange to its record, its count and its answer.
+
+INVARIANT: the answer is handed to the client by `released`, and that is called once the record
+is with the operating system; if the record could not be written, what leaves is a refusal.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+from strongroom.arn import Arn, partition_of
+from strongroom.audit import event
+from strongroom.audit.event import Kind, Recorder
+from strongroom.errors import Unavailable
+from strongroom.server.dispatch import refusal
+from strongroom.server.exchange import Exchange
+from strongroom.server.operations import Endpoint
+from strongroom.services.call import Call
+from strongroom.wire import faults, redaction
+
+_UNROUTED = Kind("strongroom.unknown", "Unknown", read_only=True)
+_NULL = b"null"
+
+Append = Callable[[bytes, Callable[[bool], None]], None]
+"""Queue a record; the callback learns whether it was written."""
+
+
+class Recording:
+    """Records exchanges; one for each worker."""
+
+    def __init__(
+        self,
+        append: Append,
+        count: Callable[[Exchange], None],
+        new_id: Callable[[], str],
+        now: Callable[[], float],
+    ) -> None:
+        self._append = append
+        self._count = count
+        self._now = now
+        self._record = Recorder().record
+        self._new_id = new_id
+        self._kinds: dict[Endpoint, Kind] = {}
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Record, and answer once that is done."""
+        self._append(self._event(exchange), partial(self._released, exchange))
+
+    def _released(self, exchange: Exchange, written: bool) -> None:
+        answer = exchange.answer
+        if answer is None or not written:
+            exchange.fault = Unavailable("The audit record could not be written.")
+            answer = refusal(exchange, exchange.fault)
+        self._count(exchange)
+        exchange.reply(answer)
+
+    def _event(self, exchange: Exchange) -> bytes:
+        request, endpoint, fault = exchange.request, exchange.endpoint, exchange.fault
+        headers = request.headers
+        account, scope = exchange.account, exchange.scope
+        region = "" if scope is None else scope.region
+        call = exchange.call
+        return self._record(
+            _UNROUTED if endpoint is None else self._kind(endpoint),
+            event.anonymous() if account is None else _root(account, exchange.key_id or "", region),
+            at=self._now(),
+            region=region,
+            source_ip=request.peer,
+            user_agent=headers.get(b"user-agent", b""),
+            request_id=exchange.id,
+            event_id=self._new_id(),
+            account=account or "",
+            request=_parameters(exchange),
+            response=_elements(exchange),
+            additional=_additional(call),
+            resources=b"" if call is None else resources(call.resources),
+            error=None
+            if fault is None
+            else (faults.named(exchange.protocol, fault)[0], fault.message),
+            tls=request.tls,
+            host=headers.get(b"host", b""),
+        )
+
+    def _kind(self, endpoint: Endpoint) -> Kind:
+        kind = self._kinds.get(endpoint)
+        if kind is None:
+            kind = Kind(endpoint.service.source, endpoint.name, endpoint.read_only)
+            self._kinds[endpoint] = kind
+        return kind
+
+
+def _parameters(exchange: Exchange) -> bytes:
+    asked = exchange.asked
+    return _NULL if asked is None else redaction.parameters(type(asked))(asked)
+
+
+def _elements(exchange: Exchange) -> bytes:
+    """What a change answered; of what only reads, CloudTrail keeps nothing."""
+    given, endpoint = exchange.given, exchange.endpoint
+    if given is None or endpoint is None or endpoint.read_only:
+        return _NULL
+    return redaction.parameters(type(given))(given)
+
+
+def _additional(call: Call | None) -> bytes:
+    if call is None or not call.material_id:
+        return b""
+    return b'{"keyMaterialId":"%b"}' % call.material_id.hex().encode()
+
+
+def resources(arns: list[str]) -> bytes:
+    """The record's member of that name, for keys; nothing if there are none."""
+    if not arns:
+        return b""
+    return b"[%b]" % b",".join([_resource(arn) for arn in dict.fromkeys(arns)])
+
+
+@lru_cache(maxsize=4096)
+def _resource(arn: str) -> bytes:
+    return b'{"accountId":%b,"type":"AWS::KMS::Key","ARN":%b}' % (
+        event.quoted(Arn.parse(arn).account),
+        event.quoted(arn),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _root(account: str, key_id: str, region: str) -> bytes:
+    return event.root(account, key_id, partition_of(region))

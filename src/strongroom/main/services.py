@@ -1,0 +1,69 @@
+"""The services that a worker offers, each with the world it acts on."""
+
+from collections.abc import Callable
+
+from strongroom.backings.software import SoftwareBacking
+from strongroom.jobs import Done
+from strongroom.server.operations import Offered
+from strongroom.services import clock, kms, sts
+from strongroom.services.kms.world import Kms, KmsBooks, Reading, Writing
+from strongroom.storage.page import Page
+from strongroom.wire.protocol import Protocol
+from strongroom.wire.shapes import kms as kms_shapes
+from strongroom.wire.shapes import sts as sts_shapes
+
+
+def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
+    def over(books: Writing) -> KmsBooks:
+        return KmsBooks(books, backing)
+
+    return Offered(
+        wire=kms_shapes.SERVICE,
+        protocols=(Protocol.JSON11,),
+        source="kms.amazonaws.com",
+        shapes=kms_shapes.OPERATIONS,
+        operations=kms.OPERATIONS,
+        memory=Kms(memory, backing),
+        books=over,
+    )
+
+
+def offered_sts() -> Offered:
+    return Offered(
+        wire=sts_shapes.SERVICE,
+        protocols=(Protocol.QUERY,),
+        source="sts.amazonaws.com",
+        shapes=sts_shapes.OPERATIONS,
+        operations=sts.OPERATIONS,
+        memory=None,
+        books=lambda _books: None,
+    )
+
+
+def offered_clock(page: Page, now: Callable[[], float], due: Callable[[], Done]) -> Offered:
+    return Offered(
+        wire=clock.SERVICE,
+        protocols=(Protocol.JSON11,),
+        source="strongroom",
+        shapes=clock.SHAPES,
+        operations=clock.OPERATIONS,
+        memory=_MovableClock(page, now, due),
+        books=lambda _books: None,
+    )
+
+
+class _MovableClock:
+    """The clock of a throw-away server; see `services.clock.World`."""
+
+    def __init__(self, page: Page, now: Callable[[], float], due: Callable[[], Done]) -> None:
+        self._page = page
+        self._now = now
+        self._due = due
+
+    def move(self, seconds: float) -> float:
+        self._page.clock_offset += seconds
+        return self._now()
+
+    def do_what_is_due(self) -> tuple[list[str], list[str]]:
+        done = self._due()
+        return [key.arn for key in done.deleted], [key.arn for key in done.rotated]

@@ -1,0 +1,143 @@
+"""`strongroom serve` and `strongroom dev`: a data folder, locked, served by its workers."""
+
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from strongroom.cli.environment import exports
+from strongroom.errors import SetupError
+from strongroom.keys.hierarchy import RootKey
+from strongroom.main.foundation import lay_throw_away, open_store
+from strongroom.main.worker import Settings, ignore_signals, run_worker
+from strongroom.server.limits import Limits
+from strongroom.server.log import to_stderr
+from strongroom.server.sockets import CannotListen
+from strongroom.server.tls import UnusableCertificate
+from strongroom.server.workers import WorkerFailed, run
+from strongroom.storage.folder import Folder
+from strongroom.storage.page import Page
+
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`HOST:PORT`, an IPv6 host in brackets; SetupError if it is not that."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            raise SetupError(f"`{text}` is not an address; give HOST:PORT, as in 127.0.0.1:4599")
+        return cls(host.strip("[]"), int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def serve_folder(
+    data: Path,
+    place: Place,
+    *,
+    workers: int,
+    certificate: tuple[Path, Path] | None,
+    root_key: Path | None,
+    passphrase: Callable[[], str],
+    cache_keys: int,
+    audit_durable: bool,
+    connections: int,
+    metrics: bool,
+) -> None:
+    """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
+    folder = Folder(data.absolute())
+    root = folder.open_root_key(root_key, passphrase)
+    settings = Settings(
+        folder=folder.path,
+        root=root,
+        throw_away=False,
+        cache_keys=cache_keys,
+        audit_durable=audit_durable,
+        metrics=metrics,
+        certificate=certificate,
+        limits=Limits(connections=connections),
+    )
+    scheme = "http" if certificate is None else "https"
+
+    def ready(port: int) -> None:
+        shown = replace(place, port=port)
+        host = f"[{shown.host}]" if ":" in shown.host else shown.host
+        print(f"serving {data} on {scheme}://{host}:{port}", file=sys.stderr)  # noqa: T201
+
+    with folder.locked():
+        _serve(folder, root, settings, place, workers, ready)
+
+
+def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
+    """Serve a folder that is made now and removed at the end, on this machine alone."""
+
+    def ready(taken: int) -> None:
+        lines = exports(f"http://{_LOOPBACK}:{taken}", "us-east-1", "test", "test")
+        print("\n".join(lines), flush=True)  # noqa: T201
+
+    path = Path(tempfile.mkdtemp(prefix="strongroom-dev-"))
+    try:
+        folder = Folder(path)
+        root = lay_throw_away(path)
+        settings = Settings(
+            folder=path,
+            root=root,
+            throw_away=True,
+            cache_keys=20_000,
+            audit_durable=False,
+            metrics=metrics,
+            certificate=None,
+            limits=Limits(),
+        )
+        with folder.locked():
+            _serve(folder, root, settings, Place(_LOOPBACK, port), workers, ready)
+    finally:
+        ignore_signals()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _serve(
+    folder: Folder,
+    root: RootKey,
+    settings: Settings,
+    place: Place,
+    workers: int,
+    ready: Callable[[int], None],
+) -> None:
+    Page.make(folder.page).close()
+    # Brought up to date once, by the one process that holds the folder.
+    open_store(folder, root, Page.blank()).close()
+    log = to_stderr(pid=os.getpid())
+    try:
+        run(
+            workers,
+            run_worker,
+            settings,
+            host=place.host,
+            port=place.port,
+            grace=settings.limits.grace,
+            log=log,
+            ready=ready,
+        )
+    except (CannotListen, WorkerFailed, UnusableCertificate) as failure:
+        raise SetupError(str(failure)) from None

@@ -1,0 +1,275 @@
+"""One worker: from its settings to an app that answers.
+
+Everything a worker holds is made here and closed here, in the reverse order.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from strongroom import jobs
+from strongroom.audit import event
+from strongroom.audit.event import Kind, Recorder
+from strongroom.audit.identifiers import identifiers
+from strongroom.audit.trail import Trail
+from strongroom.backings.software import SoftwareBacking
+from strongroom.clock import Clock
+from strongroom.errors import Unavailable
+from strongroom.jobs import Done
+from strongroom.keys.hierarchy import RootKey, audit_key
+from strongroom.keys.key import Key
+from strongroom.keys.rotation import RotationType
+from strongroom.keys.sealing import Tampered
+from strongroom.main import services
+from strongroom.main.recording import Recording, resources
+from strongroom.server.dispatch import Dispatcher, Threads
+from strongroom.server.exchange import Exchange
+from strongroom.server.harden import harden
+from strongroom.server.health import with_health
+from strongroom.server.limits import Limits
+from strongroom.server.log import Log, to_stderr
+from strongroom.server.serve import serve
+from strongroom.server.tls import Certificate
+from strongroom.server.workers import Worker as Place
+from strongroom.storage.books import Books, Credential
+from strongroom.storage.database import Database
+from strongroom.storage.folder import Folder
+from strongroom.storage.page import Page
+from strongroom.storage.registry import Registry
+from strongroom.storage.store import Store
+
+_POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
+_DUE_EVERY = 4  # polls
+_DEV_SECRET = "test"  # noqa: S105 - known to everybody, and accepted by throw-away servers alone
+_DEV_ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a worker needs to know; passed to its process through a pipe."""
+
+    folder: Path
+    root: RootKey = field(repr=False)
+    throw_away: bool
+    cache_keys: int
+    audit_durable: bool
+    metrics: bool
+    certificate: tuple[Path, Path] | None
+    limits: Limits
+
+
+class Ledger:
+    """The store, as the dispatcher and the jobs use it: a function is run on opened books."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def reading(self, work: Callable[[Books], Any]) -> Any:
+        with self._store.reading() as books:
+            return work(books)
+
+    def writing(self, work: Callable[[Books], Any]) -> Any:
+        with self._store.writing() as books:
+            return work(books)
+
+
+class Credentials:
+    """Access keys by id; those that everybody knows only for throw-away servers."""
+
+    def __init__(self, registry: Registry, *, throw_away: bool) -> None:
+        self._registry = registry
+        self._throw_away = throw_away
+        self._known: dict[str, Credential] = {}
+
+    def __call__(self, key_id: str) -> Credential | None:
+        if not self._throw_away:
+            return self._registry.credential(key_id)
+        if key_id == "test":
+            account = _DEV_ACCOUNT
+        elif len(key_id) == 12 and key_id.isascii() and key_id.isdigit():
+            account = key_id
+        else:
+            return None
+        return self._known.setdefault(key_id, Credential(key_id, _DEV_SECRET, account))
+
+
+class Worker:
+    """What one process serves from.  To be made on the running loop's thread."""
+
+    def __init__(
+        self, settings: Settings, index: int, log: Log, count: Callable[[Exchange], None]
+    ) -> None:
+        folder = Folder(settings.folder)
+        loop = self._loop = asyncio.get_running_loop()
+        self._index = index
+        self._log = log
+        self._page = Page.open(folder.page)
+        clock = Clock((lambda: self._page.clock_offset) if settings.throw_away else None)
+        self._now = clock.now
+        self._store = Store(Database(folder.database), settings.root, self._page)
+        self._backing = SoftwareBacking()
+        self._threads = Threads(
+            reading=ThreadPoolExecutor(2, "reading"), writing=ThreadPoolExecutor(1, "writing")
+        )
+        self._registry = Registry(
+            self._store, self._page, self._threads.reading, settings.cache_keys
+        )
+        self._trail = Trail(
+            folder.audit,
+            index,
+            key=audit_key(settings.root),
+            durable=settings.audit_durable,
+            loop=loop,
+        )
+        self._away = ""  # why the database did not answer when it was last asked
+        self._new_id = identifiers().__next__
+        self._records_own = Recorder().record
+        offered = [services.offered_kms(self._registry, self._backing), services.offered_sts()]
+        if settings.throw_away:
+            offered.append(services.offered_clock(self._page, clock.now, self._do_what_is_due))
+        self.app = Dispatcher(
+            offered,
+            credential=Credentials(self._registry, throw_away=settings.throw_away),
+            memory=self._registry,
+            ledger=Ledger(self._store),
+            threads=self._threads,
+            record=Recording(self._trail.append, count, self._new_id, clock.true_now),
+            log=log,
+            new_id=self._new_id,
+            now=clock.now,
+        )
+
+    def not_ready(self) -> str | None:
+        """Why requests cannot be answered now; None if they can."""
+        if self._away:
+            return "the key database does not answer"
+        if self._trail.failure is not None:
+            return "the audit log cannot be written"
+        return None
+
+    # What nobody asks for
+
+    async def keep(self) -> None:
+        """Notice changes that were not announced, and do what is due, until cancelled."""
+        rounds = itertools.count(1)
+        while True:
+            await self._try(self._registry.catch_up)
+            if self._index == 0 and next(rounds) % _DUE_EVERY == 0:
+                await self._try(
+                    lambda: self._loop.run_in_executor(self._threads.writing, self._do_what_is_due)
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _try(self, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except Unavailable as failure:
+            if not self._away:
+                self._log("database-away", reason=failure.message)
+            self._away = failure.message
+        except Tampered as failure:
+            self._log("tampered", reason=str(failure))
+        else:
+            self._away = ""
+
+    def _do_what_is_due(self) -> Done:
+        """Delete and rotate, and record it; runs in the writing thread."""
+        done = jobs.do_what_is_due(self._store, self._backing, self._now)
+        for key in done.deleted:
+            self._record_own(_DELETED, key, _details(key, rotated=False))
+        for key in done.rotated:
+            self._record_own(_ROTATED, key, _details(key, rotated=True))
+        return done
+
+    def _record_own(self, kind: Kind, key: Key, details: bytes) -> None:
+        """Record what the service did by itself."""
+        record = self._records_own(
+            kind,
+            event.internal(key.account),
+            at=time.time(),
+            region=key.region,
+            source_ip="AWS Internal",
+            user_agent=b"AWS Internal",
+            request_id=self._new_id(),
+            event_id=self._new_id(),
+            account=key.account,
+            additional=details,
+            resources=resources([key.arn]),
+        )
+        self._loop.call_soon_threadsafe(self._trail.append, record, _nobody_waits)
+
+    async def close(self) -> None:
+        await self._trail.close()
+        self._threads.reading.shutdown()
+        self._threads.writing.shutdown()
+        self._store.close()
+
+
+_DELETED = Kind("kms.amazonaws.com", "DeleteKey", read_only=False, event_type="AwsServiceEvent")
+_ROTATED = Kind("kms.amazonaws.com", "RotateKey", read_only=False, event_type="AwsServiceEvent")
+
+
+def _details(key: Key, *, rotated: bool) -> bytes:
+    """What CloudTrail calls `serviceEventDetails`."""
+    details = {"keyId": key.id}
+    if rotated:
+        details |= {
+            "rotationType": RotationType.AUTOMATIC.value,
+            "keyOrigin": key.origin.value,
+            "currentKeyMaterialId": key.current.id.hex(),
+        }
+    return json.dumps(details, separators=(",", ":")).encode()
+
+
+def _nobody_waits(_written: bool) -> None:
+    pass
+
+
+def run_worker(place: Place, settings: Settings) -> None:
+    """One worker's process, from its first line to its last."""
+    harden()
+    log = to_stderr(pid=os.getpid(), worker=place.index)
+    certificate = None if settings.certificate is None else Certificate(*settings.certificate)
+    uvloop.run(_serve(place, settings, certificate, log))
+
+
+async def _serve(
+    place: Place, settings: Settings, certificate: Certificate | None, log: Log
+) -> None:
+    worker = Worker(settings, place.index, log, _count)
+    keeping = asyncio.create_task(worker.keep())
+    try:
+        await serve(
+            with_health(worker.app, not_ready=worker.not_ready),
+            place.sock,
+            limits=settings.limits,
+            log=log,
+            certificate=certificate,
+            ready=place.ready,
+            orphaned=place.orphaned,
+        )
+    finally:
+        ignore_signals()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await worker.close()
+
+
+def ignore_signals() -> None:
+    """From here to the end of the process: whoever insists must not cut the clearing-up short."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _count(_exchange: Exchange) -> None:
+    pass

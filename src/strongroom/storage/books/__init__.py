@@ -1,0 +1,20 @@
+"""Everything that is kept, read and written within one transaction.
+
+`Books` is what a handler holds: it knows domains, checks every row it reads, signs every row it
+writes, and remembers what it touched.  It speaks of keys, aliases and tags; SQL stays here.
+"""
+
+from dataclasses import dataclass
+
+from strongroom.storage.books.accounts import Accounts, Credential
+from strongroom.storage.books.book import Place
+from strongroom.storage.books.keys import Keys
+from strongroom.storage.books.tags import Tags
+
+
+@dataclass(slots=True)
+class Books(Accounts, Keys, Tags):
+    """One transaction's books; `Store` makes them."""
+
+
+__all__ = ["Books", "Credential", "Place"]

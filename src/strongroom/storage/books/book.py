@@ -1,0 +1,73 @@
+"""What every part of the books has: the transaction, its domains, and rows signed and checked."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from strongroom.keys.hierarchy import Cell, Domain, RootKey, new_domain, open_domain
+from strongroom.storage import schema
+from strongroom.storage.changes import Change, Kind
+from strongroom.storage.rows import checked, signed
+
+Place = tuple[str, str]
+"""An account and a Region."""
+
+
+@dataclass(slots=True)
+class Book:
+    connection: Connection = field(repr=False)
+    root: RootKey = field(repr=False)
+    domains: dict[Place, Domain] = field(repr=False)  # grows by what this transaction opens
+    touched: list[Change] = field(default_factory=list)
+
+    def domain(self, account: str, region: str) -> Domain | None:
+        """The domain, or None where nothing was ever kept."""
+        place = account, region
+        if place not in self.domains:
+            table = schema.domains
+            sealed = self.connection.execute(
+                select(table.c.sealed).where(table.c.account == account, table.c.region == region)
+            ).scalar()
+            if sealed is None:
+                return None
+            self.domains[place] = open_domain(self.root, account, region, sealed)
+        return self.domains[place]
+
+    def own_domain(self, account: str, region: str) -> Domain:
+        """The domain, made now where there is none."""
+        found = self.domain(account, region)
+        if found is not None:
+            return found
+        sealed = new_domain(self.root, account, region)
+        self.connection.execute(
+            insert(schema.domains).values(account=account, region=region, sealed=sealed)
+        )
+        self.domains[account, region] = open_domain(self.root, account, region, sealed)
+        return self.domains[account, region]
+
+    def _insert(self, table: Any, account: str, region: str, row: dict[str, Cell]) -> None:
+        domain = self.own_domain(account, region)
+        self.connection.execute(insert(table).values(signed(domain, table, row)))
+
+    def _one(self, table: Any, account: str, region: str, condition: Any) -> dict[str, Any] | None:
+        rows = self._some(table, account, region, condition, None, 1)
+        return rows[0] if rows else None
+
+    def _some(
+        self, table: Any, account: str, region: str, condition: Any, order: Any, most: int | None
+    ) -> list[dict[str, Any]]:
+        domain = self.domain(account, region)
+        if domain is None:
+            return []
+        query = select(table).where(table.c.account == account, condition)
+        if "region" in table.c:
+            query = query.where(table.c.region == region)
+        if order is not None:
+            query = query.order_by(order)
+        if most is not None:
+            query = query.limit(most)
+        return [checked(domain, table, row) for row in self.connection.execute(query).mappings()]
+
+    def _touch(self, kind: Kind, account: str, region: str, name: str) -> None:
+        self.touched.append(Change(kind, account, region, name))

@@ -1,0 +1,192 @@
+"""Keys: rows to values and back, and which of them are due."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select, update
+
+from strongroom.arn import Arn, partition_of
+from strongroom.keys.envelope import Material, key_id_bytes
+from strongroom.keys.hierarchy import Cell
+from strongroom.keys.key import Key
+from strongroom.keys.rotation import Schedule
+from strongroom.keys.sealing import Tampered
+from strongroom.keys.specs import Manager, Origin, Usage
+from strongroom.keys.states import KeyState
+from strongroom.storage import schema
+from strongroom.storage.books.aliases import Aliases
+from strongroom.storage.books.materials import Materials
+from strongroom.storage.changes import Kind
+from strongroom.storage.rows import signed
+
+
+@dataclass(slots=True)
+class Keys(Materials, Aliases):
+    def key(self, account: str, region: str, key_id: str) -> Key | None:
+        table = schema.keys
+        domain = self.domain(account, region)
+        if domain is None:
+            return None
+        row = self._one(table, account, region, table.c.key_id == key_id)
+        if row is None:
+            return None
+        materials = {m.id: m for m in self._materials(domain, key_id)}
+        return _key(row, materials)
+
+    def add_key(self, key: Key) -> None:
+        """Keep a new key with its first material."""
+        self._insert(schema.keys, key.account, key.region, _row(key))
+        self.add_material(key, key.current, 0, key.created, None)
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+
+    def change_key(self, key: Key, **change: Any) -> Key:
+        """Keep `key` with `change` made to it, and answer it so."""
+        changed = replace(key, version=key.version + 1, **change)
+        table = schema.keys
+        domain = self.own_domain(key.account, key.region)
+        result = self.connection.execute(
+            update(table)
+            .where(
+                table.c.account == key.account,
+                table.c.region == key.region,
+                table.c.key_id == key.id,
+                table.c.version == key.version,
+            )
+            .values(signed(domain, table, _row(changed)))
+        )
+        if result.rowcount != 1:
+            raise RuntimeError(f"key {key.id} changed within the transaction that held it")
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+        return changed
+
+    def delete_key(self, key: Key) -> None:
+        """Drop a key and all that hangs on it: materials, tags, aliases."""
+        for alias in self.aliases_of(key):
+            self.delete_alias(alias)
+        for table in (schema.materials, schema.tags, schema.keys):
+            self.connection.execute(
+                delete(table).where(
+                    table.c.account == key.account,
+                    table.c.region == key.region,
+                    table.c.key_id == key.id,
+                )
+            )
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+
+    def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]:
+        """At most `most` key ids of a place that sort behind `after`, in order."""
+        table = schema.keys
+        return list(
+            self.connection.execute(
+                select(table.c.key_id)
+                .where(table.c.account == account, table.c.region == region, table.c.key_id > after)
+                .order_by(table.c.key_id)
+                .limit(most)
+            ).scalars()
+        )
+
+    def all_keys(self) -> Iterator[Key]:
+        """Every key there is, read and checked one by one."""
+        table = schema.keys
+        places = self.connection.execute(select(table.c.account, table.c.region, table.c.key_id))
+        for account, region, key_id in places:
+            key = self.key(account, region, key_id)
+            if key is not None:
+                yield key
+
+    def anything_due(self, now: float) -> bool:
+        """Whether there may be a key to delete or to rotate; a look into two indexes."""
+        query = select(schema.keys.c.key_id).limit(1)
+        return any(
+            self.connection.execute(query.where(due)).first() is not None
+            for due in (_deletion_due(now), _rotation_due(now))
+        )
+
+    def keys_to_delete(self, now: float, most: int) -> Iterator[Key]:
+        """Keys whose deletion date has come."""
+        yield from self._due(_deletion_due(now), schema.keys.c.deletion_date, most)
+
+    def keys_to_rotate(self, now: float, most: int) -> Iterator[Key]:
+        """Enabled keys whose next rotation has come."""
+        yield from self._due(_rotation_due(now), schema.keys.c.next_rotation, most)
+
+    def _due(self, condition: Any, order: Any, most: int) -> Iterator[Key]:
+        table = schema.keys
+        found = self.connection.execute(
+            select(table.c.account, table.c.region, table.c.key_id)
+            .where(condition)
+            .order_by(order)
+            .limit(most)
+        ).all()
+        for account, region, key_id in found:
+            key = self.key(account, region, key_id)
+            if key is not None:
+                yield key
+
+
+def _deletion_due(now: float) -> ColumnElement[bool]:
+    return (schema.keys.c.deletion_date <= now) & (
+        schema.keys.c.state == KeyState.PENDING_DELETION.value
+    )
+
+
+def _rotation_due(now: float) -> ColumnElement[bool]:
+    return (schema.keys.c.next_rotation <= now) & (schema.keys.c.state == KeyState.ENABLED.value)
+
+
+def _row(key: Key) -> dict[str, Cell]:
+    return {
+        "account": key.account,
+        "region": key.region,
+        "key_id": key.id,
+        "manager": key.manager.value,
+        "spec": key.spec,
+        "usage": key.usage.value,
+        "origin": key.origin.value,
+        "multi_region": key.multi_region,
+        "state": key.state.value,
+        "description": key.description,
+        "created": key.created,
+        "policy": key.policy,
+        "deletion_date": key.deletion_date,
+        "deletion_window_days": key.deletion_window_days,
+        "rotation_period_days": None if key.rotation is None else key.rotation.period_days,
+        "next_rotation": None if key.rotation is None else key.rotation.next,
+        "on_demand_rotations": key.on_demand_rotations,
+        "current_material": key.current.id,
+        "version": key.version,
+    }
+
+
+def _key(row: dict[str, Any], materials: dict[bytes, Material]) -> Key:
+    account, region, key_id = row["account"], row["region"], row["key_id"]
+    current = materials.get(row["current_material"])
+    if current is None:
+        raise Tampered(f"the current material of key {key_id} is gone")
+    rotation = None
+    if row["rotation_period_days"] is not None:
+        rotation = Schedule(row["rotation_period_days"], row["next_rotation"])
+    return Key(
+        account=account,
+        region=region,
+        id=key_id,
+        arn=str(Arn(partition_of(region), "kms", region, account, f"key/{key_id}")),
+        id_bytes=key_id_bytes(key_id),
+        manager=Manager(row["manager"]),
+        spec=row["spec"],
+        usage=Usage(row["usage"]),
+        origin=Origin(row["origin"]),
+        multi_region=row["multi_region"],
+        state=KeyState(row["state"]),
+        description=row["description"],
+        created=row["created"],
+        policy=row["policy"],
+        deletion_date=row["deletion_date"],
+        deletion_window_days=row["deletion_window_days"],
+        rotation=rotation,
+        on_demand_rotations=row["on_demand_rotations"],
+        current=current,
+        materials=materials,
+        version=row["version"],
+    )

@@ -1,0 +1,47 @@
+"""The tags of keys."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+
+from strongroom.keys.key import Key
+from strongroom.storage import schema
+from strongroom.storage.books.book import Book
+from strongroom.storage.changes import Kind
+
+
+@dataclass(slots=True)
+class Tags(Book):
+    def tags(self, key: Key) -> dict[str, str]:
+        """A key's tags in the order in which they came."""
+        table = schema.tags
+        rows = self._some(
+            table, key.account, key.region, table.c.key_id == key.id, table.c.position, None
+        )
+        return {row["tag_key"]: row["tag_value"] for row in rows}
+
+    def put_tags(self, key: Key, tags: dict[str, str]) -> None:
+        """Make `tags` the tags of `key`, in that order."""
+        table = schema.tags
+        self.connection.execute(
+            delete(table).where(
+                table.c.account == key.account,
+                table.c.region == key.region,
+                table.c.key_id == key.id,
+            )
+        )
+        for position, (tag_key, tag_value) in enumerate(tags.items()):
+            self._insert(
+                table,
+                key.account,
+                key.region,
+                {
+                    "account": key.account,
+                    "region": key.region,
+                    "key_id": key.id,
+                    "tag_key": tag_key,
+                    "tag_value": tag_value,
+                    "position": position,
+                },
+            )
+        self._touch(Kind.KEY, key.account, key.region, key.id)
