@@ -31,11 +31,12 @@ from strongroom.keys.key import Key
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.main import services
+from strongroom.main.counting import Counting
 from strongroom.main.recording import Recording, resources
 from strongroom.server.dispatch import Dispatcher, Threads
-from strongroom.server.exchange import Exchange
 from strongroom.server.harden import harden
 from strongroom.server.health import with_health
+from strongroom.server.http import Reply, Request
 from strongroom.server.limits import Limits
 from strongroom.server.log import Log, to_stderr
 from strongroom.server.serve import serve
@@ -106,9 +107,7 @@ class Credentials:
 class Worker:
     """What one process serves from.  To be made on the running loop's thread."""
 
-    def __init__(
-        self, settings: Settings, index: int, log: Log, count: Callable[[Exchange], None]
-    ) -> None:
+    def __init__(self, settings: Settings, index: int, log: Log) -> None:
         folder = Folder(settings.folder)
         loop = self._loop = asyncio.get_running_loop()
         self._index = index
@@ -137,17 +136,28 @@ class Worker:
         offered = [services.offered_kms(self._registry, self._backing), services.offered_sts()]
         if settings.throw_away:
             offered.append(services.offered_clock(self._page, clock.now, self._do_what_is_due))
-        self.app = Dispatcher(
+        self._counting = Counting(folder.metrics, offered)
+        self._dispatch = Dispatcher(
             offered,
             credential=Credentials(self._registry, throw_away=settings.throw_away),
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,
-            record=Recording(self._trail.append, count, self._new_id, clock.true_now),
+            record=Recording(
+                self._trail.append, self._counting.ended, self._new_id, clock.true_now
+            ),
             log=log,
             new_id=self._new_id,
             now=clock.now,
         )
+
+    def app(self, request: Request, reply: Reply) -> None:
+        """What the listener serves."""
+        self._counting.begun(request)
+        self._dispatch(request, reply)
+
+    def metrics(self) -> bytes:
+        return self._counting.page()
 
     def not_ready(self) -> str | None:
         """Why requests cannot be answered now; None if they can."""
@@ -210,6 +220,7 @@ class Worker:
 
     async def close(self) -> None:
         await self._trail.close()
+        self._counting.close()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()
         self._store.close()
@@ -246,11 +257,12 @@ def run_worker(place: Place, settings: Settings) -> None:
 async def _serve(
     place: Place, settings: Settings, certificate: Certificate | None, log: Log
 ) -> None:
-    worker = Worker(settings, place.index, log, _count)
+    worker = Worker(settings, place.index, log)
+    metrics = worker.metrics if settings.metrics else None
     keeping = asyncio.create_task(worker.keep())
     try:
         await serve(
-            with_health(worker.app, not_ready=worker.not_ready),
+            with_health(worker.app, not_ready=worker.not_ready, metrics=metrics),
             place.sock,
             limits=settings.limits,
             log=log,
@@ -269,7 +281,3 @@ def ignore_signals() -> None:
     """From here to the end of the process: whoever insists must not cut the clearing-up short."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _count(_exchange: Exchange) -> None:
-    pass
