@@ -6,6 +6,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -235,19 +236,21 @@ def test_a_deleted_file_is_noticed_at_once(folder):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A folder on a disk of 64 KiB."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)],
-        capture_output=True,
-        check=False,
-    )
+def small_disk():
+    """A folder on a disk of 64 KiB.
+
+    Not below pytest's own folder: were this process killed, what stayed mounted there would be in
+    the way of every later run.
+    """
+    mount = Path(tempfile.mkdtemp(prefix="strongroom-disk-"))
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)]
+    done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
+        mount.rmdir()
         pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
     yield mount
-    subprocess.run(["umount", str(mount)], check=True)
+    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+    mount.rmdir()
 
 
 @pytest.mark.parametrize("durable", [False, True])

@@ -1,5 +1,6 @@
 """The two commands as processes: what they leave in the folder, say, and exit with."""
 
+import io
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.client.sealing import FRAME
+from strongroom.client.sealing import FRAME, encrypt_with
 
 RUN = """
 import typer
@@ -378,6 +379,16 @@ def test_a_full_disk_leaves_nothing(commands, sealed, small_disk):
         code, _, said = commands.run(*arguments, "-o", str(small_disk / "out"), given=given)
         assert (code, one_sentence(said)) == (1, "no space left on device")
         assert list(small_disk.iterdir()) == []
+
+
+def test_a_plaintext_fits_where_its_message_would_not(commands, kms, key, small_disk):
+    data, message = os.urandom(80_000), io.BytesIO()
+    encrypt_with(bytes(32), io.BytesIO(data), message, key=key, kms=kms, frame_length=16)
+    (commands.folder / "message").write_bytes(message.getvalue())
+    assert len(message.getvalue()) > 2 * len(data)
+    code, _, said = commands.run("decrypt", "message", "-o", str(small_disk / "out"))
+    assert code == 0, said
+    assert (small_disk / "out").read_bytes() == data
 
 
 @pytest.fixture

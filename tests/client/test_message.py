@@ -173,7 +173,7 @@ def test_no_byte_may_change(kms, key):
 def test_no_byte_may_be_missing(kms, key):
     message = sealed(DATA, kms, key)
     for length in range(len(message)):
-        with pytest.raises(Altered):
+        with pytest.raises(Altered, match="cut short"):
             opened(message[:length], kms)
 
 
@@ -316,12 +316,13 @@ def test_kms_is_asked_with_the_context(kms, key):
 # The data keys.
 
 
-def test_an_answer_for_another_key_is_refused(kms, key, other_key):
+@pytest.mark.parametrize("wrong", [{"KeyId": "arn:aws:kms:::key/x"}, {"Plaintext": bytes(16)}])
+def test_an_answer_for_another_key_is_refused(kms, key, wrong):
     message = sealed(DATA, kms, key)
 
     class Elsewhere:
         def decrypt(self, **request):
-            return {**kms.decrypt(**request), "KeyId": other_key}
+            return {**kms.decrypt(**request), **wrong}
 
     with pytest.raises(UnexpectedAnswer):
         opened(message, Elsewhere())
@@ -355,8 +356,10 @@ def test_strict_opens_only_under_the_key_it_is_given(kms, key, other_key):
 def test_a_region_opens_only_its_own_keys(kms, key):
     message = sealed(DATA, kms, key)
     assert opened(message, kms, region="us-east-1") == DATA
+    kms.calls.clear()
     with pytest.raises(KeyRefused):
         opened(message, kms, region="eu-west-1")
+    assert kms.calls == []
 
 
 def test_a_multi_region_key_is_asked_for_where_one_is(kms):

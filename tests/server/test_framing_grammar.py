@@ -162,7 +162,7 @@ def test_the_pieces_it_comes_in_do_not_matter(name):
 
 def test_a_second_message_cannot_reach_into_a_chunked_body():
     behind = b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nEVIL"
-    reader = Reader(Limits(), "192.0.2.7", None)
+    reader = Reader(Limits(body=15), "192.0.2.7", None)  # enough for the first alone
     reader.feed(CHUNKED + BODY + behind)
     assert reader.next().body == b"abc0123456789"
     assert reader.connection == b"Connection: close\r\n"

@@ -5,6 +5,7 @@ reader and not past another would be speaking in somebody else's name with the s
 """
 
 import json
+import time
 
 import pytest
 
@@ -85,6 +86,10 @@ DEFECTS = {
     "chunk extension with CR": (CHUNKED + b"3;a\rb\r\nabc\r\n0\r\n\r\n", 400),
     "chunk extension with NUL": (CHUNKED + b"3;a=\x00\r\nabc\r\n0\r\n\r\n", 400),
     "chunk extension without end": (CHUNKED + b"3;" + b"a" * 40_000, 400),
+    "chunk extensions outweigh the data": (
+        CHUNKED + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 900 + b"0\r\n\r\n",
+        400,
+    ),
     "last chunk ended by LF": (CHUNKED + b"0\n\n", 400),
     "trailer field": (CHUNKED + b"0\r\nX: y\r\n\r\n", 400),
     "trailer that frames": (CHUNKED + b"0\r\nContent-Length: 30\r\n\r\n", 400),
@@ -195,6 +200,42 @@ def test_refused_as_well_behind_a_good_request(served, defect):
         assert client.answer()[0] == 200
         assert client.rest().startswith(b"HTTP/1.1 %d " % status)
     assert served.targets[before:] == [b"/first"]
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\rb", 400),
+        (b"GET /\r\n", 400),
+        (b"BREW / HTTP/1.1\r\n", 501),
+        (b"GET / HTTP/2.0\r\n", 505),
+        (b"\r\nBREW / HTTP/1.1\r\n", 501),
+        (b"GET /" + b"a" * 600, 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 2000, 431),
+        (b"\x16\x03\x01", 400),
+    ],
+)
+def test_a_beginning_that_cannot_become_good_is_refused_before_its_end(served, begun, status):
+    with served.connect(timeout=5) as client:  # of the 10 seconds that a head may take
+        client.send(begun)
+        assert client.answer()[0] == status
+        assert client.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "begun", [b"G", b"GET", b"\r", b"\r\n", b"\r\nGE", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nX"]
+)
+def test_a_beginning_that_may_become_good_is_waited_for(served, begun):
+    whole = (
+        (b"\r\n" if begun.startswith(b"\r") else b"") + b"GET / HTTP/1.1\r\nX: y\r\n" + H + b"\r\n"
+    )
+    with served.connect(timeout=5) as client:
+        client.send(begun)
+        time.sleep(0.02)
+        client.send(whole.removeprefix(begun))
+        assert client.answer()[0] == 200
 
 
 def test_the_table_is_as_long_as_promised():

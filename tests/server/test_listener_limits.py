@@ -40,7 +40,7 @@ def test_a_head_byte_by_byte_ends_when_its_time_is_up(serve):
             except TimeoutError:
                 continue
         assert received.startswith(b"HTTP/1.1 408 ")
-        assert 0.5 <= time.monotonic() - began < 1.5
+        assert 0.5 <= time.monotonic() - began < 4
         other.send(GET)  # it is not the one who was slow, but its own time is running
     assert served.requests == []
 
@@ -97,8 +97,11 @@ def test_a_refused_client_may_finish_its_sentence_but_not_go_on_for_ever(serve):
     served = serve(body=1000, linger=300_000, linger_time=5.0)
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
     with served.connect() as client:
-        client.send(head % 100_000 + b"x" * 100_000)
-        assert client.answer()[0] == 413  # it arrives, though the body was not read
+        client.send(head % 100_000)
+        for _ in range(10):  # well into the time when the answer is out
+            client.send(b"x" * 10_000)
+            time.sleep(0.01)
+        assert client.answer()[0] == 413  # it was not overtaken by a reset
     with served.connect() as client, pytest.raises(OSError):  # reset or broken pipe
         client.send(head % 10**9)
         for _ in range(1000):
@@ -172,6 +175,21 @@ def test_requests_behind_an_unanswered_one_are_read_only_so_far(serve):
             assert client.answer()[2] == b"GET /%06d " % n
         client.send(stream[len(sent) : (whole + 1) * len(request % 0)])
         assert client.answer()[2] == b"GET /%06d " % whole
+
+
+def test_reading_goes_on_when_what_was_read_ahead_is_used_up(serve):
+    served = serve(pipelined=100)
+    with served.connect(timeout=5) as client:
+        client.send(HELD)
+        wait_until(lambda: served.held)
+        client.send(GET * 10)
+        [connection] = served.listener._connections
+        wait_until(lambda: connection._held)
+        served.release()
+        for _ in range(11):
+            assert client.answer()[0] == 200
+        client.send(GET)
+        assert client.answer()[0] == 200
 
 
 def test_a_client_that_does_not_read_is_run_no_further_and_dropped(serve):
@@ -260,7 +278,9 @@ def test_out_of_file_descriptors_it_rests_and_recovers(serve):
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free(), limit[1]))
         try:
             waiting.connect(("127.0.0.1", served.port))
-            wait_until(lambda: any(event == "accept-rests" for event, _ in served.log))
+            time.sleep(0.7)
+            rests = [event for event, _ in served.log if event == "accept-rests"]
+            assert 2 <= len(rests) <= 5  # it tried again and again, but did not spin
             standing.send(GET)
             assert standing.answer()[0] == 200
         finally:

@@ -46,6 +46,14 @@ def test_the_good_request_is_taken(verifier):
 # Something was changed.
 
 
+def test_the_sentence_of_a_mismatch_is_amazons_and_tells_nothing_of_ours(verifier):
+    assert refusal(verifier, replace(GOOD, body=b"[]")) == (
+        "The request signature we calculated does not match the signature you provided. Check "
+        "your AWS Secret Access Key and signing method. Consult the service documentation for "
+        "details."
+    )
+
+
 @pytest.mark.parametrize("at", range(1, 65))
 def test_no_digit_of_the_signature_may_change(verifier, at):
     digit = AUTHORIZATION[-at : len(AUTHORIZATION) - at + 1]

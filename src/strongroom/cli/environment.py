@@ -12,7 +12,7 @@ def env(
     ),
     region: Annotated[str, typer.Option("--region")] = "us-east-1",
     access_key_id: Annotated[str, typer.Option("--access-key-id")] = "test",
-    secret_access_key: Annotated[str, typer.Option("--secret-access-key")] = "test",
+    secret_access_key: Annotated[str, typer.Option("--secret-access-key")] = "test",  # noqa: S107 - of throw-away servers, known to all
 ) -> None:
     """Print exports for a shell: `eval "$(strongroom env)"`.
 

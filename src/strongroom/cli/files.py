@@ -148,15 +148,16 @@ class _Stopped(BaseException):
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turn every failure there may be into its sentence and exit code 1."""
-    from strongroom.client.sentences import FAILURES, sentence
-
     try:
         with _stoppable():
-            yield
+            from strongroom.client.sentences import FAILURES, sentence
+
+            try:
+                yield
+            except FAILURES as failure:
+                _fail(sentence(failure))
     except _Stopped as stopped:
         _fail(f"stopped by {stopped}")
-    except FAILURES as failure:
-        _fail(sentence(failure))
 
 
 @contextmanager

@@ -6,12 +6,12 @@ then: `import botocore.session` takes a quarter of a second, which `--help` shou
 
 import os
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, NoRegionError
 
+from strongroom import __version__
 from strongroom.arn import Arn
 from strongroom.client.datakeys import DecryptedKey, GeneratedKey, Kms
 from strongroom.client.faults import EndpointRefused
@@ -94,7 +94,7 @@ class Endpoint:
 
         config = Config(
             connect_timeout=_CONNECT_TIMEOUT,
-            user_agent_extra=f"strongroom/{version('strongroom')}",
+            user_agent_extra=f"strongroom/{__version__}",
         )
         try:
             client: _Client = self._botocore().create_client(

@@ -25,10 +25,13 @@ def canonical(context: Mapping[str, str] | None) -> bytes:
     """The encoding of `context`; Validation if it is larger than AWS takes."""
     if not context:
         return EMPTY
-    parts = [_LENGTH(len(context))]
-    for key, value in sorted((key.encode(), value.encode()) for key, value in context.items()):
-        parts += _LENGTH(len(key)), key, _LENGTH(len(value)), value
+    pairs = [(key.encode(), value.encode()) for key, value in context.items()]
+    if len(pairs) > 1:
+        pairs.sort()
+    parts = [_LENGTH(len(pairs))]
+    for key, value in pairs:
+        parts += (_LENGTH(len(key)), key, _LENGTH(len(value)), value)
     encoded = b"".join(parts)
-    if len(encoded) - 4 - 8 * len(context) > MOST_BYTES:
+    if len(encoded) - len(EMPTY) - 2 * len(EMPTY) * len(pairs) > MOST_BYTES:
         raise Validation(f"EncryptionContext must be at most {MOST_BYTES} bytes.")
     return encoded

@@ -60,6 +60,9 @@ class _MovableClock:
         self._now = now
         self._due = due
 
+    def now(self) -> float:
+        return self._now()
+
     def move(self, seconds: float) -> float:
         self._page.clock_offset += seconds
         return self._now()

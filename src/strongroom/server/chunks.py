@@ -4,7 +4,8 @@ Rules kept here:
 
 * Trailer fields are refused: no client of AWS's sends any, and what comes after a body must not be
   able to change what was said before it.
-* Sizes and extensions may not outweigh the data by more than an honest sender needs.
+* Sizes and extensions may not outweigh the data by more than an honest sender needs, from one
+  read to the next.
 * llhttp cannot be stopped at the end of a message.  What it is fed behind the end is lost, and
   `overrun` says so: the connection cannot go on, the body is whole nevertheless.
 
@@ -55,7 +56,8 @@ class ChunkedBody:
             raise Refused(413, f"the body is larger than {self._limit} bytes; send less")
         if seen.trailers:
             raise Refused(400, "trailer fields after a chunked body are not taken; send headers")
-        if self._raw - length > _FRAMING_FREE + _FRAMING_PER_BYTE * length and seen.end is None:
+        framing = 0 if self.overrun else self._raw - length
+        if framing > _FRAMING_FREE + _FRAMING_PER_BYTE * length:
             raise Refused(400, "the chunks of the body carry more framing than data")
         if seen.end is not None:
             self.whole = bytes(self.data[: seen.end])

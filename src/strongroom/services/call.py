@@ -1,21 +1,21 @@
 """One call of an operation, and what may stand in the way of answering it at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from strongroom.arn import partition_of
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """Who calls from where, settled at the door; and what the audit record will say besides."""
 
     account: str
     region: str
     principal: str  # ARN
     now: float  # seconds since the epoch
-    resources: list[str] = field(default_factory=list)  # ARNs of keys, for the audit record
+    resources: list[str] = []  # ARNs of keys, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
 
     @property

@@ -7,6 +7,7 @@ it.  What has become due is done before the answer, so whoever moved the clock s
 
 from typing import Protocol
 
+from strongroom.errors import Validation
 from strongroom.services.call import Call
 from strongroom.services.operation import Operation, Way
 from strongroom.wire.shape import OperationShapes, Service, Shape
@@ -23,6 +24,8 @@ class MoveClockResponse(Shape, frozen=True, kw_only=True):
 
 
 class World(Protocol):
+    def now(self) -> float: ...
+
     def move(self, seconds: float) -> float:
         """Move the clock and answer what it says now."""
 
@@ -30,7 +33,13 @@ class World(Protocol):
         """Delete and rotate keys; the ARNs of those deleted and of those rotated."""
 
 
+_LATEST = 32_503_680_000.0  # the year 3000: beyond any key's dates, within any calendar
+
+
 def move_clock(world: World, _call: Call, rq: MoveClockRequest) -> MoveClockResponse:
+    """Move the clock, anywhere between 1970 and the year 3000; Validation beyond."""
+    if not 0 <= world.now() + rq.Seconds <= _LATEST:
+        raise Validation("The clock can be moved to between the years 1970 and 3000.")
     now = world.move(rq.Seconds)
     deleted, rotated = world.do_what_is_due()
     return MoveClockResponse(Now=now, Deleted=deleted, Rotated=rotated)
