@@ -210,6 +210,18 @@ def test_a_file_being_made_is_not_mapped_short(tmp_path):
     one.die()
 
 
+def test_a_file_cut_short_is_begun_anew(tmp_path):
+    one = Process(tmp_path)
+    one.serve()
+    one.die()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-8])
+    two = Process(tmp_path)
+    two.serve()
+    assert samples(tmp_path)["strongroom_requests_total", "OK", "Encrypt", "kms"] == 1
+    two.die()
+
+
 def test_the_layout_depends_on_names_and_not_on_their_order():
     again = Layout(reversed(OPERATIONS), reversed(CODES))
     assert again.digest() == LAYOUT.digest()

@@ -131,6 +131,7 @@ class Worker:
             loop=loop,
         )
         self._away = ""  # why the database did not answer when it was last asked
+        self._said: dict[str, str] = {}  # what went wrong with each upkeep when last tried
         self._new_id = identifiers().__next__
         self._records_own = Recorder().record
         offered = [services.offered_kms(self._registry, self._backing), services.offered_sts()]
@@ -173,24 +174,29 @@ class Worker:
         """Notice changes that were not announced, and do what is due, until cancelled."""
         rounds = itertools.count(1)
         while True:
-            await self._try(self._registry.catch_up)
+            await self._try("catch-up", self._registry.catch_up)
             if self._index == 0 and next(rounds) % _DUE_EVERY == 0:
                 await self._try(
-                    lambda: self._loop.run_in_executor(self._threads.writing, self._do_what_is_due)
+                    "what is due",
+                    lambda: self._loop.run_in_executor(self._threads.writing, self._do_what_is_due),
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _try(self, work: Callable[[], Awaitable[object]]) -> None:
+    async def _try(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do it, or log once why not, and go on: the next round may fare better."""
+        away = said = ""
         try:
             await work()
         except Unavailable as failure:
-            if not self._away:
-                self._log("database-away", reason=failure.message)
-            self._away = failure.message
+            away = said = failure.message
         except Tampered as failure:
-            self._log("tampered", reason=str(failure))
-        else:
-            self._away = ""
+            said = str(failure)
+        except Exception as mistake:  # noqa: BLE001 - nobody above could do better
+            said = type(mistake).__name__
+        if said and said != self._said.get(what):
+            self._log("upkeep-failed", what=what, reason=said)
+        self._said[what] = said
+        self._away = away
 
     def _do_what_is_due(self) -> Done:
         """Delete and rotate, and record it; runs in the writing thread."""
