@@ -7,6 +7,7 @@ Rules for what a person reads: results on stdout, all else on stderr; what went 
 sentence that says what to do, without a stack trace, and exit code 1.
 """
 
+import gc
 import os
 import secrets
 import sys
@@ -99,7 +100,8 @@ def dev(
     twelve digits with secret `test`, that account's. Nothing is left when it ends.
     """
     with _one_sentence():
-        from strongroom.main.serving import serve_throw_away
+        with _imports():
+            from strongroom.main.serving import serve_throw_away
 
         serve_throw_away(port, workers, metrics=metrics)
 
@@ -168,7 +170,8 @@ def serve(
 ) -> None:
     """Serve a data folder."""
     with _one_sentence():
-        from strongroom.main.serving import Place, serve_folder
+        with _imports():
+            from strongroom.main.serving import Place, serve_folder
 
         place = Place.parse(listen)
         if not place.is_loopback and tls_cert is None:
@@ -255,6 +258,18 @@ def say(sentence: str) -> None:
 def fail(sentence: str) -> NoReturn:
     say(f"strongroom: {sentence}")
     raise typer.Exit(1)
+
+
+@contextmanager
+def _imports() -> Iterator[None]:
+    """A server imports some 400 modules, whose objects all stay; looking for garbage among them
+    is a fifth of the time that takes.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Everything a worker holds is made here and closed here, in the reverse order.
 """
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -264,6 +265,7 @@ async def _serve(
     place: Place, settings: Settings, certificate: Certificate | None, log: Log
 ) -> None:
     worker = Worker(settings, place.index, log)
+    gc.freeze()  # what is here now stays: the collector need not look through it again
     metrics = worker.metrics if settings.metrics else None
     keeping = asyncio.create_task(worker.keep())
     try:

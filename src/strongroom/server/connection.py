@@ -19,50 +19,19 @@ resets the connection, and the reset may overtake the answer.
 """
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from ssl import SSLObject
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-from strongroom.server.answers import Printer
+from strongroom.server.desk import Desk
 from strongroom.server.framing import BODY, CLOSE, CONTINUE, HEAD, IDLE, Reader
-from strongroom.server.http import Answer, App, Request
-from strongroom.server.limits import Limits
-from strongroom.server.log import Log
+from strongroom.server.http import Answer, Request
+from strongroom.server.log import where
 from strongroom.server.refusals import Refused
 
 BUSY: Final = 3
 LINGER: Final = 4
 CLOSING: Final = 5
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a listener has seen since it began."""
-
-    connections: int = 0  # accepted and served
-    turned_away: int = 0  # connections over the limit
-    handshakes_failed: int = 0
-    refused: int = 0  # requests that were not HTTP, too large or too slow
-    dropped: int = 0  # connections whose client did not take its answers
-
-
-class Desk(Protocol):
-    """What the connections of a worker share."""
-
-    app: App
-    limits: Limits
-    printer: Printer
-    log: Log
-    counts: Counts
-    now: float  # the loop's time at the last sweep
-    closing: bool  # no further request is to be begun
-    orphans: int  # requests that the app still has and whose client has gone
-
-    def joined(self, connection: "Connection") -> None: ...
-    def left(self, connection: "Connection") -> None: ...
-    def settled(self) -> None:
-        """A request is done that nobody waits for any more."""
 
 
 class Connection(asyncio.Protocol):
@@ -71,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_desk",
         "_ended",
         "_held",
+        "_held_bytes",
         "_peer",
         "_phase",
         "_print",
@@ -96,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None  # the one the app has
         self._running = False  # inside _advance
         self._held = False  # reading is paused
+        self._held_bytes = 0  # as noted with the desk
         self._ended = False  # the client will send no more
         self._swallowed = 0  # bytes since the refusal
         self._tls = False
@@ -125,6 +96,8 @@ class Connection(asyncio.Protocol):
         self._reader.feed(data)
         if self._request is None and self._stuck_since is None:
             self._advance()
+        elif not self._within_held():
+            self._drop()
         elif self._reader.ahead > self._desk.limits.pipelined:
             self._hold()
 
@@ -139,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._phase = CLOSING
         if self._request is not None:
             self._desk.orphans += 1
+        self._forget()
         self._desk.left(self)
 
     def pause_writing(self) -> None:
@@ -156,8 +130,7 @@ class Connection(asyncio.Protocol):
         limits = self._desk.limits
         waited = now - self._since
         if self._stuck_since is not None and now - self._stuck_since > limits.unsent_time:
-            self._desk.counts.dropped += 1
-            self.abort()
+            self._drop()
         elif self._phase == IDLE and waited > limits.idle_time:
             self._close()
         elif self._phase == HEAD and waited > limits.head_time:
@@ -205,6 +178,8 @@ class Connection(asyncio.Protocol):
             self._refuse(refused)
         finally:
             self._running = False
+        if (reader.more or self._held_bytes) and not self._within_held() and self._held_bytes:
+            self._drop()
 
     def _answer(self, request: Request, answer: Answer) -> None:
         if request is not self._request:
@@ -234,10 +209,25 @@ class Connection(asyncio.Protocol):
         if self._ended or (phase == IDLE and self._desk.closing):
             self._close()
             return
+        if phase != IDLE and not self._within_held():
+            raise Refused(503, "too many requests are being sent at once; try again")
         self._go_on()
         if self._reader.continue_due and self._transport is not None:
             self._reader.continue_due = False
             self._transport.write(CONTINUE)
+
+    def _within_held(self) -> bool:
+        """Note what is held for this client; whether there is room for what is held for all."""
+        held = self._reader.held
+        self._desk.held += held - self._held_bytes
+        self._held_bytes = held
+        return self._desk.held <= self._desk.limits.held
+
+    def _forget(self) -> None:
+        """Nothing that was read will be used."""
+        self._desk.held -= self._held_bytes
+        self._held_bytes = 0
+        self._reader = Reader(self._desk.limits, self._peer, None)
 
     def _hold(self) -> None:
         """Stop reading."""
@@ -252,7 +242,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _forgive(self, request: Request, mistake: Exception) -> None:
-        self._desk.log("app-raised", error=type(mistake).__name__)
+        self._desk.log("app-raised", error=type(mistake).__name__, where=where(mistake))
         if self._request is request:
             self._answer(request, Refused(500, "an internal error").answer())
 
@@ -270,6 +260,7 @@ class Connection(asyncio.Protocol):
         self._desk.counts.refused += 1
         self._phase = LINGER
         self._since = self._desk.now
+        self._forget()
         if self._transport is None:
             return
         self._transport.write(self._print(refused.answer(), CLOSE, b""))
@@ -279,6 +270,11 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._go_on()
+
+    def _drop(self) -> None:
+        """Cut off a client that takes more than its part and cannot be told so."""
+        self._desk.counts.dropped += 1
+        self.abort()
 
     def _swallow(self, length: int) -> None:
         self._swallowed += length

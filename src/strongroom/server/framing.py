@@ -8,9 +8,9 @@ Rules kept here:
 * llhttp reads each head with a parser of its own; a body of known length is counted out here, a
   chunked one is `chunks`'.  INVARIANT: no parser outlives its request, so nothing that is sent
   can be read in the light of what was sent before it.
-* Where llhttp is lenient (blanks and versions in the request line, other protocols' methods,
-  codings before `chunked`, chunks in HTTP/1.0, `Host`), the check stands here.  `Upgrade` is
-  ignored: this is HTTP/1.1 and stays so.
+* Where llhttp is lenient (codings before `chunked`, chunks in HTTP/1.0, a missing or second
+  `Host`), the check stands here, or in `request_line`.  `Upgrade` is ignored: this is HTTP/1.1
+  and stays so.
 * One request at a time: `next` gives the second when it is asked again.
 
 No sockets and no clock: times are `listener`'s.
@@ -18,7 +18,6 @@ No sockets and no clock: times are `listener`'s.
 Source: RFC 9112 (HTTP/1.1), 2.2, 3, 5, 6, 9.3 and 11.2; RFC 9110, 7.2 and 10.1.1.
 """
 
-import re
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -27,8 +26,8 @@ from strongroom.server.chunks import ChunkedBody
 from strongroom.server.http import Request
 from strongroom.server.limits import Limits
 from strongroom.server.refusals import Refused
+from strongroom.server.request_line import origin_form, request_line, require_host
 
-METHODS: Final = frozenset({b"POST", b"GET", b"HEAD", b"PUT", b"DELETE", b"PATCH", b"OPTIONS"})
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 # What an answer has to say of the connection; HTTP/1.1 stays open without a word.
@@ -45,13 +44,6 @@ _CHUNKED = -1  # as a length
 _DIGITS = 15  # of a Content-Length, leading zeros included
 
 _NO_LINE = b"\r\n\r\n\0"  # begins no head: a head has its first empty line at its end
-
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VERSION = re.compile(rb"HTTP/\d\.\d")
-# A name or an IPv4 address, or an IPv6 address in brackets, then a port.  RFC 3986 has commas in
-# names; here one means that Host was sent twice.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
 
 
 class Reader:
@@ -115,6 +107,11 @@ class Reader:
         """Bytes of the body under way."""
         return 0 if self._body is None else len(self._body)
 
+    @property
+    def held(self) -> int:
+        """Bytes kept for requests that are not run yet."""
+        return self.ahead + self.received
+
     def feed(self, data: bytes) -> None:
         if self._at == len(self._data):
             self._data = data
@@ -141,8 +138,7 @@ class Reader:
         length = self._read_head(data[at:end])
         whole = end + length
         if end <= whole <= len(data):
-            self._at = self._searched = whole
-            self.more = whole < len(data)
+            self._used(whole)
             return Request(
                 self._method,
                 self._target,
@@ -167,7 +163,7 @@ class Reader:
         if not head.startswith(self._line):
             # RFC 9112, 2.2: one empty line before a request is let pass.
             line, crlf, _ = head.removeprefix(b"\r\n").partition(b"\r\n")
-            self._method, self._target, self._version = self._request_line(line)
+            self._method, self._target, self._version = request_line(line, limits.request_line)
             self._line = line + crlf
 
         headers: dict[bytes, bytes] = {}
@@ -187,7 +183,7 @@ class Reader:
         if b"host" not in headers or headers[b"host"] != self._host:
             self._check_host(headers.get(b"host"))
         if self._target[0] != 0x2F:  # "/"
-            self._target = _origin_form(self._method, self._target, headers.get(b"host"))
+            self._target = origin_form(self._method, self._target, headers.get(b"host"))
             self._line = _NO_LINE  # to be looked at again each time
         if self._version == b"HTTP/1.1":
             self.connection = STAY
@@ -211,33 +207,13 @@ class Reader:
         else:
             self._headers[name] = value.rstrip()
 
-    def _request_line(self, line: bytes) -> tuple[bytes, bytes, bytes]:
-        if len(line) > self._limits.request_line:
-            raise Refused(414, f"the request line is over {self._limits.request_line} bytes")
-        try:
-            method, target, version = line.split(b" ")
-        except ValueError:
-            raise Refused(400, "the request line is not `METHOD /target HTTP/1.1`") from None
-        if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-            if _VERSION.fullmatch(version):
-                raise Refused(505, "this server speaks HTTP/1.1; use that version")
-            raise Refused(400, "the request line does not end in `HTTP/1.1`")
-        if method not in METHODS:
-            if _TOKEN.fullmatch(method):
-                raise Refused(501, "the method of the request is not one this server knows")
-            raise Refused(400, "the method of the request is not a word")
-        if not target or b"#" in target:
-            raise Refused(400, "the target of the request is empty or has a fragment")
-        return method, target, version
-
     def _check_host(self, host: bytes | None) -> None:
         if host is None:
             if self._version == b"HTTP/1.1":
                 raise Refused(400, "there is no `Host` header field; HTTP/1.1 demands one")
-        elif _HOST.fullmatch(host):
-            self._host = host
         else:
-            raise Refused(400, "the `Host` header field is not one host name with at most a port")
+            require_host(host)
+            self._host = host
 
     def _body_length(self, headers: dict[bytes, bytes]) -> int:
         if b"transfer-encoding" in headers:
@@ -254,11 +230,21 @@ class Reader:
             raise Refused(413, f"the body is larger than {self._limits.body} bytes; send less")
         return int(length)
 
+    def _used(self, end: int) -> None:
+        """Be done with the data up to `end`; what is done with is let go, it may be secret."""
+        if end == len(self._data):
+            self._data = b""
+            self._at = self._searched = 0
+            self.more = False
+        else:
+            self._at = self._searched = end
+            self.more = True
+
     def _look_over(self, begun: bytes) -> None:
         """Refuse the beginning of a head that no continuation could make good."""
         line, crlf, _ = begun.removeprefix(b"\r\n").partition(b"\r\n")
         if crlf:
-            self._request_line(line)
+            request_line(line, self._limits.request_line)
         elif len(line) > self._limits.request_line:
             raise Refused(414, f"the request line is over {self._limits.request_line} bytes")
         elif not (line[:1].isalpha() or line in (b"", b"\r")):
@@ -284,27 +270,12 @@ class Reader:
             whole = self._chunks.whole
             if self._chunks.overrun:
                 self.connection = CLOSE
-        self._at += len(part)
-        self._searched = self._at
-        self.more = self._at < len(self._data)
+        self._used(self._at + len(part))
         if whole is None:
             return None
         self._body = self._chunks = None
         self.continue_due = False
         return Request(self._method, self._target, self._headers, whole, self._peer, self._tls)
-
-
-def _origin_form(method: bytes, target: bytes, host: bytes | None) -> bytes:
-    """Path and query of a target that is not just these; `*` stays `*`."""
-    if target == b"*" and method == b"OPTIONS":
-        return target
-    absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None:
-        raise Refused(400, "the target of the request does not begin with `/`")
-    authority, rest = absolute.groups()
-    if host is None or authority.lower() != host.lower():
-        raise Refused(400, "the target of the request and its `Host` header field name two hosts")
-    return bytes(rest if rest.startswith(b"/") else b"/" + rest)
 
 
 def _words(value: bytes) -> list[bytes]:

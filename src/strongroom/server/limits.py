@@ -31,6 +31,8 @@ class Limits:
     linger_time: float = 2.0  # seconds a refused client has to read why, while it may still send
     linger: int = 1_048_576  # bytes it may send meanwhile, thrown away
 
+    held: int = 33_554_432  # bytes of unfinished and waiting requests, all connections together
+
     # A worker that is told to stop
     grace: float = 25.0  # seconds for the answers in flight
 

@@ -18,7 +18,8 @@ from collections.abc import Callable
 
 from strongroom.server import sockets
 from strongroom.server.answers import Printer
-from strongroom.server.connection import Connection, Counts
+from strongroom.server.connection import Connection
+from strongroom.server.desk import Counts, Guest
 from strongroom.server.framing import CLOSE
 from strongroom.server.http import App
 from strongroom.server.limits import Limits
@@ -48,6 +49,7 @@ class Listener:
         self.log = log
         self.counts = Counts()
         self.orphans = 0
+        self.held = 0
         self.closing = False
         self.printer = Printer(now())
         self._certificate = certificate
@@ -57,7 +59,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self.open_connections = 0
         self._greeting: set[asyncio.Task[None]] = set()
-        self._connections: set[Connection] = set()
+        self._connections: set[Guest] = set()
         self._gone = asyncio.Event()
         self._said_full = False
         self._timer = self._loop.call_later(limits.sweep, self._sweep)
@@ -99,15 +101,15 @@ class Listener:
             self._gone.clear()
             await self._gone.wait()
 
-    # What connections call (connection.Desk)
+    # What connections call (desk.Desk)
 
-    def joined(self, connection: Connection) -> None:
+    def joined(self, connection: Guest) -> None:
         self._connections.add(connection)
         self.counts.connections += 1
         if self.closing:
             connection.retire()
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: Guest) -> None:
         self._connections.discard(connection)
         self.open_connections -= 1
         self._gone.set()

@@ -29,3 +29,13 @@ def to_stderr(now: Callable[[], float] = time.time, **always: Field) -> Log:
         sys.stderr.flush()
 
     return log
+
+
+def where(error: BaseException) -> str:
+    """`function:line` of what raised, or nothing.  Messages stay out: they may quote a request."""
+    at = error.__traceback__
+    if at is None:
+        return ""
+    while at.tb_next is not None:
+        at = at.tb_next
+    return f"{at.tb_frame.f_code.co_qualname}:{at.tb_lineno}"

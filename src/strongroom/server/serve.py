@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from strongroom.server.http import App
 from strongroom.server.limits import Limits
 from strongroom.server.listener import Listener
-from strongroom.server.log import Log
+from strongroom.server.log import Log, where
 from strongroom.server.tls import Certificate, UnusableCertificate
 
 
@@ -107,12 +107,10 @@ def _signals(
 
 
 def _report(log: Log, context: dict[str, object]) -> None:
-    """What the loop caught: a mistake of ours, or the network's.  Names, no values."""
+    """What the loop caught: a mistake of ours, or the network's."""
     error = context.get("exception")
-    where = ""
-    if isinstance(error, BaseException) and error.__traceback__ is not None:
-        last = error.__traceback__
-        while last.tb_next is not None:
-            last = last.tb_next
-        where = f"{last.tb_frame.f_code.co_qualname}:{last.tb_lineno}"
-    log("loop-error", message=str(context.get("message")), error=type(error).__name__, where=where)
+    if isinstance(error, BaseException):
+        kind, at = type(error).__name__, where(error)
+    else:
+        kind = at = ""
+    log("loop-error", message=str(context.get("message")), error=kind, where=at)

@@ -1,7 +1,8 @@
 """Alembic's migrations of the tables of `storage.schema`.
 
-Alembic takes a tenth of a second to import, so it is imported only when a database is not at
-`schema.REVISION`.
+Alembic takes a tenth of a second to import, so it is imported only when there is a migration to
+do: a new database gets its tables from the schema and is stamped as current.  A test holds what
+the migrations make against what the schema makes.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from strongroom.errors import SetupError
 from strongroom.storage.database import Database
-from strongroom.storage.schema import REVISION
+from strongroom.storage.schema import REVISION, metadata
 
 
 class TooNew(SetupError):
@@ -21,9 +22,10 @@ def migrate(database: Database) -> None:
     """Bring the tables to `schema.REVISION`; TooNew if a later release made them."""
     with database.writing() as connection:
         at = _revision(connection)
-        if at == REVISION:
-            return
-        _upgrade(connection, at)
+        if at is None:
+            _create(connection)
+        elif at != REVISION:
+            upgrade(connection, at)
 
 
 def at_current(database: Database) -> bool:
@@ -38,7 +40,20 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(connection: Connection, at: str | None) -> None:
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    # The table by which Alembic knows a database, as it makes it itself.
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+            "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:now)"), {"now": REVISION})
+
+
+def upgrade(connection: Connection, at: str | None) -> None:
+    """Run the migrations from the revision `at`, or from nothing; TooNew if it is not known."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
