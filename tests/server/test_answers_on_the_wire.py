@@ -1,5 +1,6 @@
 """What an answer looks like, and what becomes of the connection after it."""
 
+import socket
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ import pytest
 
 from strongroom.server.answers import Printer, http_date
 from strongroom.server.http import Answer
+from strongroom.server.sockets import CannotListen, bind
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -181,13 +183,16 @@ def test_a_thousand_requests_at_once_are_answered_in_order(served):
 
 
 def test_an_app_that_raises_costs_one_answer(served):
+    served.log.clear()
     with served.connect() as client:
         client.send(b"GET /raise HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
         status, _, body = client.answer()
         assert status == 500
         assert b"secret" not in body
         assert client.answer()[0] == 200
-    assert ("app-raised", {"error": "ZeroDivisionError"}) in served.log
+    [fields] = [fields for event, fields in served.log if event == "app-raised"]
+    assert fields["error"] == "ZeroDivisionError"
+    assert fields["where"].startswith("Served.app:")
 
 
 def test_a_request_is_answered_once(served):
@@ -195,4 +200,17 @@ def test_a_request_is_answered_once(served):
         client.send(b"GET /twice HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
         assert client.answer()[2] == b"GET /twice "
         assert client.answer()[2] == b"GET / "
-    assert ("app-raised", {"error": "RuntimeError"}) in served.log
+    assert "RuntimeError" in [fields.get("error") for _, fields in served.log]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_client_is_known_by_its_address_whatever_socket_it_came_through(served, address):
+    try:
+        both = bind("::", 0, shared=False)
+    except CannotListen:
+        pytest.skip("this machine has no IPv6")
+    served.on_loop(lambda: served.listener.listen(both))
+    with socket.create_connection((address, both.getsockname()[1]), 5) as client:
+        client.sendall(GET)
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert served.requests[-1].peer == address

@@ -168,6 +168,20 @@ def test_a_second_message_cannot_reach_into_a_chunked_body():
     assert reader.connection == b"Connection: close\r\n"
 
 
+@pytest.mark.parametrize("name", PIECES)
+def test_what_was_read_is_let_go(name):
+    """An idle connection keeps no bodies: they are plaintexts, and there are many connections."""
+    reader = Reader(Limits(), "192.0.2.7", None)
+    whole = PIECES[name]
+    for pieces in [whole], [whole[:-1], whole[-1:]]:
+        for piece in pieces:
+            reader.feed(piece)
+            request = reader.next()
+        assert request is not None
+        assert reader._data == b""
+        assert reader.held == 0
+
+
 def test_headers_of_one_request_do_not_appear_in_the_next():
     reader = Reader(Limits(), "192.0.2.7", None)
     reader.feed(

@@ -216,6 +216,38 @@ def test_a_client_that_reads_late_gets_everything(serve):
             assert client.answer()[2] == b"x" * 1_000_000
 
 
+def test_unfinished_bodies_share_one_room(serve):
+    served = serve(held=100_000)
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"
+    with served.connect() as first, served.connect() as second, served.connect() as third:
+        first.send(head + b"x" * 59_999)
+        wait_until(lambda: served.listener.held == 59_999)
+        second.send(head + b"y" * 59_999)
+        assert second.answer()[0] == 503
+        assert second.rest() == b""
+        wait_until(lambda: served.listener.held == 59_999)
+        first.send(b"x")
+        assert first.answer()[0] == 200
+        wait_until(lambda: served.listener.held == 0)
+        third.send(head + b"z" * 59_999)
+        wait_until(lambda: served.listener.held == 59_999)
+    wait_until(lambda: served.listener.held == 0)
+    assert len(served.requests) == 1
+
+
+def test_requests_that_wait_share_it_too(serve):
+    served = serve(held=100_000)
+    with served.connect() as client:
+        client.send(HELD)
+        wait_until(lambda: served.held)
+        client.send(b"x" * 50_000)
+        wait_until(lambda: served.listener.held == 50_000)
+        client.send(b"x" * 60_000)
+        assert client.rest() == b""
+    assert served.listener.held == 0
+    assert served.listener.orphans == 1
+
+
 # Gone
 
 
@@ -280,7 +312,7 @@ def test_out_of_file_descriptors_it_rests_and_recovers(serve):
             waiting.connect(("127.0.0.1", served.port))
             time.sleep(0.7)
             rests = [event for event, _ in served.log if event == "accept-rests"]
-            assert 2 <= len(rests) <= 5  # it tried again and again, but did not spin
+            assert 1 <= len(rests) <= 5  # it tried again and again, but did not spin
             standing.send(GET)
             assert standing.answer()[0] == 200
         finally:

@@ -9,6 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from strongroom.server.tls import Certificate, UnusableCertificate
 
+
+def wait_until(holds, seconds=5.0):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.01)
+
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -47,7 +55,7 @@ def test_tls_1_2_with_forward_secrecy_is_taken(serve, certificate, tls):
     "weak",
     [
         {"maximum_version": ssl.TLSVersion.TLSv1_1, "minimum_version": ssl.TLSVersion.TLSv1_1},
-        {"maximum_version": ssl.TLSVersion.TLSv1_2, "set_ciphers": "ECDHE-ECDSA-AES128-SHA"},
+        {"maximum_version": ssl.TLSVersion.TLSv1_2, "set_ciphers": "ECDHE-ECDSA-AES128-SHA256"},
     ],
     ids=["TLS 1.1", "CBC"],
 )
@@ -72,13 +80,13 @@ def test_http_2_is_not_offered(serve, certificate, tls):
 def test_a_handshake_has_its_time_and_counts_as_a_connection(serve, certificate, tls):
     served = serve(certificate=certificate, handshake_time=0.4, connections=1)
     with served.connect() as silent:
-        time.sleep(0.1)
-        assert served.listener.open_connections == 1
+        wait_until(lambda: served.listener.open_connections == 1)
         with served.connect() as client:
             assert client.rest() == b""  # no room, and no word without a handshake
         began = time.monotonic()
         assert silent.rest() == b""
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
+    wait_until(lambda: served.listener.open_connections == 0)
     with served.connect() as plain, tls.secure(plain) as client:
         client.send(GET)
         assert client.answer()[0] == 200

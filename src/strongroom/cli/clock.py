@@ -47,7 +47,7 @@ def _ask(url: str, seconds: int) -> dict[str, Any]:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import BotoCoreError
     from botocore.httpsession import URLLib3Session
 
     request = AWSRequest(
@@ -66,15 +66,17 @@ def _ask(url: str, seconds: int) -> dict[str, Any]:
     SigV4Auth(credentials, "strongroom", region).add_auth(request)
     try:
         answer = URLLib3Session().send(request.prepare())
-    except (HTTPClientError, ValueError) as failure:
-        _fail(f"`{url}` does not answer ({failure}); is `strongroom dev` running?")
+    except (BotoCoreError, ValueError):
+        _fail(f"`{url}` does not answer; is `strongroom dev` running?")
     try:
         body = json.loads(answer.content)
     except ValueError:
         _fail(f"`{url}` is not a Strongroom: it answered {answer.status_code} without JSON")
     if answer.status_code != 200:
         reason = body.get("message") or body.get("Message") or body.get("__type")
-        _fail(f"the clock was not moved: {reason} (only `strongroom dev` has a clock to move)")
+        if body.get("__type") == "UnknownOperationException":
+            reason = "only `strongroom dev` has a clock to move"
+        _fail(f"the clock was not moved: {reason}")
     body["now"] = datetime.fromtimestamp(body["Now"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return dict(body)
 

@@ -89,5 +89,6 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError) as failure:
-        reason = getattr(failure, "orig", failure)
-        raise Unavailable(f"The key database did not answer: {reason}.") from failure
+        # The driver's own message may quote what stands in a row; SQLite's name for it does not.
+        reason = getattr(getattr(failure, "orig", failure), "sqlite_errorname", "no reason known")
+        raise Unavailable(f"The key database did not answer ({reason}).") from failure

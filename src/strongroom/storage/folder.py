@@ -105,7 +105,7 @@ class Folder:
             case {"kind": "file", "path": str(path)}:
                 root = rootkey.read_file(root_key or Path(path))
             case {"kind": "passphrase", "argon2id": dict(parameters)}:
-                root = PassphraseSeal(**parameters).open(passphrase())
+                root = PassphraseSeal.of(parameters).open(passphrase())
             case _:
                 raise FolderError(
                     f"`{self.description}` names a seal of the root key that this release does "
@@ -133,7 +133,11 @@ class Folder:
             ) from None
         except (OSError, ValueError) as failure:
             raise FolderError(f"`{self.description}` cannot be read: {failure}") from None
-        if description.get("format") != _FORMAT or "root_key" not in description:
+        if (
+            not isinstance(description, dict)
+            or description.get("format") != _FORMAT
+            or "root_key" not in description
+        ):
             raise FolderError(
                 f"`{self.description}` is of a format that this release does not know; "
                 "use the release that made it, or a later one"

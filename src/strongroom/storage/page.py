@@ -31,7 +31,8 @@ class Page:
         file.unlink(missing_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, _BYTES)
+            # Written out: to touch a hole of a mapped file on a full disk is the process's death.
+            os.write(descriptor, bytes(_BYTES))
             return cls(mmap.mmap(descriptor, _BYTES))
         finally:
             os.close(descriptor)

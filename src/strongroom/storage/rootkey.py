@@ -106,6 +106,16 @@ class PassphraseSeal:
         box = seal(blank._key(passphrase), root, blank._belongs())
         return cls(blank.salt, box.hex())
 
+    @classmethod
+    def of(cls, parameters: dict[str, Any]) -> Self:
+        """The seal that `to_dict` gave; RootKeyError if that is not what these are."""
+        try:
+            return cls(**parameters)
+        except TypeError:
+            raise RootKeyError(
+                "the sealed root key in `strongroom.json` is damaged; bring back a good copy"
+            ) from None
+
     def open(self, passphrase: str) -> RootKey:
         try:
             return RootKey(
