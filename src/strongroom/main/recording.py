@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from strongroom.arn import Arn, partition_of
 from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
+from strongroom.audit.identifiers import event_of
 from strongroom.errors import Unavailable
 from strongroom.server.dispatch import refusal
 from strongroom.server.exchange import Exchange
@@ -31,14 +32,12 @@ class Recording:
         self,
         append: Append,
         count: Callable[[Exchange], None],
-        new_id: Callable[[], str],
         now: Callable[[], float],
     ) -> None:
         self._append = append
         self._count = count
         self._now = now
         self._record = Recorder().record
-        self._new_id = new_id
         self._kinds: dict[Endpoint, Kind] = {}
 
     def __call__(self, exchange: Exchange) -> None:
@@ -67,7 +66,7 @@ class Recording:
             source_ip=request.peer,
             user_agent=headers.get(b"user-agent", b""),
             request_id=exchange.id,
-            event_id=self._new_id(),
+            event_id=event_of(exchange.id),
             account=account or "",
             request=_parameters(exchange),
             response=_elements(exchange),
@@ -104,14 +103,26 @@ def _elements(exchange: Exchange) -> bytes:
 def _additional(call: Call | None) -> bytes:
     if call is None or not call.material_id:
         return b""
-    return b'{"keyMaterialId":"%b"}' % call.material_id.hex().encode()
+    return _material(call.material_id)
+
+
+@lru_cache(maxsize=4096)
+def _material(material_id: bytes) -> bytes:
+    return b'{"keyMaterialId":"%b"}' % material_id.hex().encode()
 
 
 def resources(arns: list[str]) -> bytes:
     """The record's member of that name, for keys; nothing if there are none."""
     if not arns:
         return b""
+    if len(arns) == 1:
+        return _alone(arns[0])
     return b"[%b]" % b",".join([_resource(arn) for arn in dict.fromkeys(arns)])
+
+
+@lru_cache(maxsize=4096)
+def _alone(arn: str) -> bytes:
+    return b"[%b]" % _resource(arn)
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ import uvloop
 from strongroom import jobs
 from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
-from strongroom.audit.identifiers import identifiers
+from strongroom.audit.identifiers import event_of, identifiers
 from strongroom.audit.trail import Trail
 from strongroom.backings.software import SoftwareBacking
 from strongroom.clock import Clock
@@ -145,9 +145,7 @@ class Worker:
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,
-            record=Recording(
-                self._trail.append, self._counting.ended, self._new_id, clock.true_now
-            ),
+            record=Recording(self._trail.append, self._counting.ended, clock.true_now),
             log=log,
             new_id=self._new_id,
             now=clock.now,
@@ -210,6 +208,7 @@ class Worker:
 
     def _record_own(self, kind: Kind, key: Key, details: bytes) -> None:
         """Record what the service did by itself."""
+        identifier = self._new_id()
         record = self._records_own(
             kind,
             event.internal(key.account),
@@ -217,8 +216,8 @@ class Worker:
             region=key.region,
             source_ip="AWS Internal",
             user_agent=b"AWS Internal",
-            request_id=self._new_id(),
-            event_id=self._new_id(),
+            request_id=identifier,
+            event_id=event_of(identifier),
             account=key.account,
             additional=details,
             resources=resources([key.arn]),

@@ -31,6 +31,7 @@ _PRAGMAS = (
     "wal_autocheckpoint=1000",  # pages
 )
 _WRITES = "strongroom_writes"
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 class Database:
@@ -89,6 +90,13 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError) as failure:
-        # The driver's own message may quote what stands in a row; SQLite's name for it does not.
-        reason = getattr(getattr(failure, "orig", failure), "sqlite_errorname", "no reason known")
-        raise Unavailable(f"The key database did not answer ({reason}).") from failure
+        raise Unavailable(f"The key database did not answer ({_name(failure)}).") from failure
+    except exc.DatabaseError as failure:
+        if _name(failure) not in _DAMAGE:
+            raise
+        raise Unavailable(f"The key database is damaged ({_name(failure)}).") from failure
+
+
+def _name(failure: exc.SQLAlchemyError) -> str:
+    """SQLite's name for a failure; the driver's own words may quote what stands in a row."""
+    return getattr(getattr(failure, "orig", failure), "sqlite_errorname", "no reason known")
