@@ -42,7 +42,8 @@ class Slots:
         header, size = _header(layout), _size(layout)
         if os.pread(self._fd, len(header), 0) != header or os.fstat(self._fd).st_size != size:
             os.ftruncate(self._fd, 0)
-            os.ftruncate(self._fd, size)
+            # Written out: to touch a hole of a mapped file on a full disk is the process's death.
+            os.posix_fallocate(self._fd, 0, size)
             os.pwrite(self._fd, header, 0)
         self._map = mmap.mmap(self._fd, size)
         self._bytes = memoryview(self._map)
