@@ -14,6 +14,7 @@ import typer
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _MOVE = re.compile(r"([+-]?)(\d{1,9})([smhd])")
+_URL = re.compile(r"https?://[^/?#\s]+/?")
 
 
 def clock(
@@ -34,6 +35,8 @@ def clock(
     sign, count, unit = match.groups()
     seconds = int(count) * _UNITS[unit] * (-1 if sign == "-" else 1)
     url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or "http://127.0.0.1:4599"
+    if not _URL.fullmatch(url):
+        _fail(f"`{url}` is not an endpoint; give a URL such as `http://127.0.0.1:4599`")
     done = _ask(url, seconds)
     print(done["now"])  # noqa: T201
     for word in ("Rotated", "Deleted"):

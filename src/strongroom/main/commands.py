@@ -279,5 +279,8 @@ def _one_sentence() -> Iterator[None]:
         yield
     except (SetupError, Fault) as failure:
         fail(str(failure))
+    except OSError as failure:  # a full disk, a folder of somebody else's, ...
+        place = f" at `{failure.filename}`" if failure.filename else ""
+        fail(f"the operating system refused{place}: {failure.strerror or failure}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

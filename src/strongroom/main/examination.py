@@ -101,7 +101,7 @@ def _damage(folder: Folder) -> str:
             connection.close()
     except sqlite3.DatabaseError as failure:
         return f"it cannot be read: {failure}"
-    return "" if verdict == "ok" else f"it is damaged: {verdict}"
+    return "" if verdict == "ok" else f"it is damaged: {' '.join(verdict.split())}"
 
 
 def _rows(folder: Folder, root: RootKey) -> Iterator[Finding]:
@@ -115,15 +115,15 @@ def _rows(folder: Folder, root: RootKey) -> Iterator[Finding]:
                 "release",
             )
             return
-        seen = 0
         with Store(database, root, Page.blank()).reading() as books:
-            for _ in books.all_keys():
-                seen += 1
-        yield Finding(f"{seen} keys open, and nobody altered them", "well")
+            opened = sum(1 for _ in books.all_keys())
+            checked = books.check_every_row()
+        yield Finding(f"{opened} keys open, and nobody altered them", "well")
+        yield Finding(f"{checked} rows are as they were written", "well")
     except Tampered as failure:
-        yield Finding("keys", "ill", f"{failure}; compare with a backup")
+        yield Finding("keys and what belongs to them", "ill", f"{failure}; compare with a backup")
     except Fault as failure:
-        yield Finding("keys", "ill", failure.message)
+        yield Finding("keys and what belongs to them", "ill", failure.message)
     finally:
         database.close()
 

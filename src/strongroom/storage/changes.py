@@ -49,6 +49,6 @@ def since(connection: Connection, seen: int) -> tuple[int, list[Change] | None]:
     ).all()
     if not rows:
         return seen, []
-    if rows[0].seq != seen + 1 and seen != 0:
+    if rows[0].seq != seen + 1:
         return rows[-1].seq, None
     return rows[-1].seq, [Change(Kind(row.kind), row.account, row.region, row.name) for row in rows]

@@ -68,13 +68,18 @@ class Folder:
                 f"`{self.path}` is a data folder already; serve it with "
                 f"`strongroom serve --data {self.path}`, or name another"
             )
+        if self.path.exists() and not self.path.is_dir():
+            raise FolderError(f"`{self.path}` is not a folder; name a new one with --data")
         if self.path.exists() and any(self.path.iterdir()):
             raise FolderError(f"`{self.path}` is not empty; name a new folder with --data")
 
     def make(self) -> None:
-        """The empty folder with what stands in it, readable by its owner alone."""
+        """The empty folder with what stands in it, its owner's alone; FolderError if it cannot be."""
         for folder in (self.path, self.audit, self.metrics):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as failure:
+                raise FolderError(f"`{folder}` cannot be made: {failure.strerror}") from None
 
     def describe(self, root: RootKey, seal: dict[str, Any]) -> None:
         """Write the description, durably, as the last step of making the folder."""
@@ -125,7 +130,8 @@ class Folder:
             if self.database.exists():
                 raise FolderError(
                     f"`{self.path}` holds a database but not its `strongroom.json`; bring that "
-                    "file back from a backup: it cannot be made anew"
+                    "file back from a backup, for it cannot be made anew; or, if `strongroom init` "
+                    "was interrupted here, remove the folder and begin again"
                 ) from None
             raise FolderError(
                 f"`{self.path}` is not a data folder; make one with "
@@ -142,10 +148,10 @@ class Folder:
                 f"`{self.description}` is of a format that this release does not know; "
                 "use the release that made it, or a later one"
             )
-        if not self.database.exists():
+        if not self.database.exists() or not self.database.stat().st_size:
             raise FolderError(
-                f"`{self.database}` is missing; bring it back from a backup: an empty one in its "
-                "place would lose every key"
+                f"`{self.database}` is missing or empty; bring it back from a backup: a new one in "
+                "its place would lose every key"
             )
         return dict(description)
 

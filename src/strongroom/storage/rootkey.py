@@ -38,22 +38,34 @@ def new_root_key() -> RootKey:
 
 
 def write_file(path: Path, root: RootKey) -> None:
-    """Keep `root` in a new file, durably; RootKeyError if there is a file already."""
+    """Keep `root` in a new file, durably; RootKeyError if there is one, or none can be made."""
     digest = hashlib.sha256(root).hexdigest()[:8]
     line = f"{_TAG} {base64.b64encode(root).decode()} {digest}\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         raise RootKeyError(
             f"there is a file at `{path}` already; a root key is never written over another: "
             "name a new file with --root-key"
         ) from None
+    except OSError as failure:
+        raise RootKeyError(
+            f"the root key file `{path}` cannot be made: {failure.strerror}; name another place "
+            "with --root-key"
+        ) from None
     with os.fdopen(descriptor, "w") as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as failure:  # what is there is no folder
+        raise NotADirectoryError(failure.errno, "the place for it is not a folder") from None
 
 
 def read_file(path: Path) -> RootKey:

@@ -41,7 +41,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)  # what is there already is not ours
     # The table by which Alembic knows a database, as it makes it itself.
     connection.execute(
         text(

@@ -1,0 +1,310 @@
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from tests.conftest import STRONGROOM, init, start, start_dev
+
+
+@pytest.fixture
+def made(tmp_path):
+    return tmp_path / "data", init(tmp_path / "data", "--account", "000000000000")
+
+
+# Mistakes that a stranger makes
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("4599", "is not an address; give HOST:PORT"),
+        ("127.0.0.1", "is not an address; give HOST:PORT"),
+        (":4599", "is not an address; give HOST:PORT"),
+        ("127.0.0.1:", "is not an address; give HOST:PORT"),
+        ("127.0.0.1:x", "is not an address; give HOST:PORT"),
+        ("127.0.0.1:99999", "is not an address; give HOST:PORT"),
+        ("0.0.0.0:4599", "can be reached from other machines"),
+        ("[::]:4599", "can be reached from other machines"),
+        ("192.0.2.1:4599", "can be reached from other machines"),
+        ("kms.example.com:4599", "can be reached from other machines"),
+    ],
+)
+def test_where_not_to_listen(strongroom, made, listen, said):
+    assert said in strongroom("serve", "--data", made[0], "--listen", listen).sentence
+
+
+def test_an_address_that_this_machine_has_not(strongroom, made, certificate):
+    said = strongroom(
+        *("serve", "--data", made[0], "--listen", "192.0.2.1:0"),
+        *("--tls-cert", certificate.certificate, "--tls-key", certificate.key),
+    ).sentence
+    assert said.startswith("cannot listen on `192.0.2.1:0`: this machine does not have the address")
+
+
+@pytest.mark.parametrize("half", ["--tls-cert", "--tls-key"])
+def test_half_of_tls(strongroom, made, certificate, half):
+    for listen in ("127.0.0.1:0", "0.0.0.0:0"):
+        said = strongroom(
+            "serve", "--data", made[0], "--listen", listen, half, certificate.certificate
+        ).sentence
+        assert "--tls-cert and --tls-key" in said
+
+
+def test_tls_files_that_are_none(strongroom, made, certificate, tmp_path):
+    ask = "serve", "--data", made[0], "--listen", "127.0.0.1:0"
+    said = strongroom(*ask, "--tls-cert", tmp_path / "nothing", "--tls-key", certificate.key)
+    assert said.sentence == f"cannot read `{tmp_path / 'nothing'}`: No such file or directory"
+    (tmp_path / "empty").touch()
+    said = strongroom(*ask, "--tls-cert", tmp_path / "empty", "--tls-key", certificate.key)
+    assert "are not a certificate and its key" in said.sentence
+
+
+def test_a_port_that_is_taken(strongroom, made):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for ask in (
+            ("serve", "--data", made[0], "--listen", f"127.0.0.1:{port}"),
+            ("dev", "--port", port),
+            ("dev", "--port", port, "--workers", 2),
+        ):
+            assert strongroom(*ask).sentence == (
+                f"cannot listen on `127.0.0.1:{port}`: address already in use; stop what listens "
+                "there or choose another port"
+            )
+
+
+def test_a_folder_that_is_none(strongroom, tmp_path):
+    said = strongroom("serve", "--data", tmp_path / "never").sentence
+    assert f"make one with `strongroom init --data {tmp_path / 'never'}`" in said
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_failed_start_leaves_the_folder_as_good_as_it_was(strongroom, made):
+    folder, credential = made
+    strongroom(
+        "serve", "--data", folder, "--listen", "127.0.0.1:0", "--tls-cert", "x", "--tls-key", "y"
+    )
+    start(folder, credential).stop()
+
+
+# Serving
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_folder_served_again_has_what_it_had(made, workers):
+    folder, credential = made
+    for known in (0, 1):
+        server = start(folder, credential, "--workers", workers)
+        kms = server.client("kms", "test-1")
+        assert len(kms.list_keys()["Keys"]) == known
+        if not known:
+            key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+            blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+        assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+        kms.close()
+        assert server.stop() == 0
+
+
+def test_the_well_known_keys_open_no_durable_server(made):
+    folder, credential = made
+    server = start(folder, credential, "--workers", "1")
+    try:
+        for key_id in ("test", "000000000000"):
+            kms = boto3.client(
+                "kms",
+                endpoint_url=server.url,
+                region_name="test-1",
+                aws_access_key_id=key_id,
+                aws_secret_access_key="test",
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            with pytest.raises(kms.exceptions.ClientError) as caught:
+                kms.list_keys()
+            assert caught.value.response["Error"]["Code"] == "UnrecognizedClientException"
+            kms.close()
+    finally:
+        server.stop()
+
+
+def test_over_tls(made, certificate):
+    folder, credential = made
+    server = start(
+        folder,
+        credential,
+        *("--tls-cert", str(certificate.certificate), "--tls-key", str(certificate.key)),
+    )
+    try:
+        assert server.url.startswith("https://127.0.0.1:")
+        asked = {
+            "endpoint_url": server.url,
+            "region_name": "test-1",
+            "aws_access_key_id": server.access_key_id,
+            "aws_secret_access_key": server.secret_access_key,
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
+        kms = boto3.client("kms", verify=str(certificate.certificate), **asked)
+        key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+        blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+        assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+        kms.close()
+        distrustful = boto3.client("kms", **asked)
+        with pytest.raises(Exception, match="certificate verify failed"):
+            distrustful.list_keys()
+        distrustful.close()
+    finally:
+        assert server.stop() == 0
+
+
+def test_an_answer_in_flight_is_finished(made):
+    """SIGTERM comes while clients ask as fast as they can: no answer is cut off."""
+    folder, credential = made
+    server = start(folder, credential, "--workers", "2")
+    cut_off, answered = [], []
+    begun = threading.Barrier(5)
+
+    def ask():
+        kms = server.client("kms", "test-1")
+        begun.wait()
+        while True:
+            try:
+                answered.append(kms.create_key()["KeyMetadata"]["KeyId"])
+            except BotoCoreError as failure:
+                cut_off.append(failure)
+                break
+        kms.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    time.sleep(0.3)
+    assert server.stop() == 0
+    for thread in threads:
+        thread.join(60)
+    assert len(answered) > 4
+    # A connection closed between answers is fine; one that ends within an answer is not.
+    said = {type(failure).__name__ for failure in cut_off}
+    assert said <= {"ConnectionClosedError", "EndpointConnectionError"}, cut_off
+    server = start(folder, credential, "--workers", "1")
+    kms = server.client("kms", "test-1")
+    listed = {
+        key["KeyId"] for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"]
+    }
+    # Each of the four may have lost one answer to the closing of its idle connection.
+    assert set(answered) <= listed
+    kms.close()
+    server.stop()
+
+
+# The throw-away server
+
+
+def own_folder(process):
+    """Where a throw-away server keeps its files."""
+    files = psutil.Process(process.pid).open_files()
+    (lock,) = {Path(file.path) for file in files if file.path.endswith("/lock")}
+    return lock.parent
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_throw_away_server_leaves_nothing(how, workers):
+    server = start_dev("--workers", workers)
+    folder = own_folder(server.process)
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    kms = server.client("kms", "test-1")
+    kms.create_key()
+    kms.close()
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    server.stop(how)
+    assert not folder.exists()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+def test_control_c_reaches_everybody_at_once():
+    """As from a terminal: SIGINT for the whole process group."""
+    process = subprocess.Popen(
+        [*STRONGROOM, "dev", "--port", "0", "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        process.stdout.readline()
+        folder = own_folder(process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert not folder.exists()
+    assert "Traceback" not in said
+
+
+def test_what_a_throw_away_server_prints_makes_clients_use_it():
+    process = subprocess.Popen(
+        [*STRONGROOM, "dev", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        lines = [process.stdout.readline() for _ in range(6)]
+        script = "".join(lines) + (
+            f'{sys.executable} -c \'import boto3; print(boto3.client("sts")'
+            '.get_caller_identity()["Account"])\''
+        )
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        process.terminate()
+    assert (done.stdout, done.returncode) == ("000000000000\n", 0), done.stderr
+
+
+def test_it_is_for_this_machine_alone():
+    server = start_dev()
+    try:
+        listening = {
+            connection.laddr.ip
+            for process in [
+                psutil.Process(server.process.pid),
+                *psutil.Process(server.process.pid).children(recursive=True),
+            ]
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert listening == {"127.0.0.1"}
+    finally:
+        server.stop()
+
+
+def test_a_worker_that_dies_is_replaced_and_nothing_is_lost():
+    server = start_dev("--workers", "2")
+    try:
+        kms = server.client("kms", "test-1")
+        key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+        workers = [
+            process
+            for process in psutil.Process(server.process.pid).children(recursive=True)
+            if "spawn_main" in " ".join(process.cmdline())
+        ]
+        assert len(workers) == 2
+        for worker in workers:
+            worker.kill()
+        until = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(Exception):
+                assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyId"] == key_id
+                break
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        kms.close()
+    finally:
+        server.stop()

@@ -1,0 +1,80 @@
+"""kill -9 of everything at any moment: what was answered is there after the next start."""
+
+import json
+import random
+import signal
+import time
+
+import psutil
+import pytest
+from owners import Owner
+from tests.conftest import init, start
+
+from strongroom.audit.verify import verify
+from strongroom.keys.hierarchy import audit_key
+from strongroom.storage import rootkey
+
+
+def kill_everything(server):
+    """SIGKILL for the supervisor and all its workers, as good as at once."""
+    supervisor = psutil.Process(server.process.pid)
+    everyone = [supervisor, *supervisor.children(recursive=True)]
+    for process in everyone:
+        process.kill()
+    assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+    psutil.wait_procs(everyone, timeout=10)
+
+
+def recorded(folder):
+    """The request ids of all whole records of the audit log."""
+    found = set()
+    for path in (folder / "audit").iterdir():
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            if line.startswith(b'{"eventVersion"'):
+                found.add(json.loads(line)["requestID"])
+    return found
+
+
+def loop(tmp_path, cycles, owners=3):
+    folder = tmp_path / "data"
+    credential = init(folder, "--account", "000000000000")
+    root = rootkey.read_file(tmp_path / "data.root-key")
+    seed = cycles
+    chance = random.Random(seed)
+    crowd = [Owner(number, seed) for number in range(owners)]
+    for _ in range(cycles):
+        server = start(folder, credential, "--workers", "2")
+        try:
+            for owner in crowd:
+                owner.check(server)
+            threads = [owner.begin(server) for owner in crowd]
+            time.sleep(chance.uniform(0.1, 1.2))
+        finally:
+            kill_everything(server)
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    server = start(folder, credential, "--workers", "2")
+    try:
+        for owner in crowd:
+            owner.check(server, everything=True)
+    finally:
+        assert server.stop() == 0
+
+    assert sum(owner.answered for owner in crowd) > cycles * 10
+    answered = set().union(*(owner.request_ids for owner in crowd))
+    assert answered - recorded(folder) == set()
+    reports = verify(folder / "audit", audit_key(root))
+    assert reports
+    assert [report for report in reports if not report.sound] == []
+
+
+def test_nothing_that_was_answered_is_lost(tmp_path):
+    loop(tmp_path, cycles=5)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_nothing_that_was_answered_is_lost_in_two_hundred_deaths(tmp_path):
+    loop(tmp_path, cycles=200)

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from strongroom.errors import SetupError, Unavailable
+from strongroom.storage import migrations, schema
+from strongroom.storage.database import Database
+from strongroom.storage.migrations import TooNew, at_current, migrate, upgrade
+
+
+@pytest.fixture
+def migrated(tmp_path):
+    """A database that went through all migrations, from nothing."""
+    database = Database(tmp_path / "migrated.db")
+    with database.writing() as connection:
+        upgrade(connection, None)
+    yield database
+    database.close()
+
+
+def test_the_migrations_make_what_the_schema_says(migrated):
+    with migrated.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        assert context.get_current_revision() == schema.REVISION
+    assert at_current(migrated)
+
+
+def test_a_new_database_is_as_if_it_had_been_migrated(database, migrated):
+    assert structure(database) == structure(migrated)
+
+
+def structure(database):
+    """Tables with their columns, keys and indexes, in the words of SQLite."""
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
+
+
+def test_the_schemas_revision_is_the_last_one():
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert script.get_heads() == [schema.REVISION]
+
+
+def test_migrating_again_changes_nothing(database):
+    assert at_current(database)
+    migrate(database)
+    assert at_current(database)
+
+
+def test_a_database_of_a_later_release_is_left_alone(database):
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert not at_current(database)
+    with pytest.raises(TooNew) as caught:
+        migrate(database)
+    assert isinstance(caught.value, SetupError)
+    assert str(caught.value) == (
+        "the database is at revision `9999`, which this release does not know: use the release "
+        "that made it, or a later one"
+    )
+    with database.reading() as connection:
+        assert (
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
+        )
+
+
+def test_tables_that_are_not_ours_are_left_alone(tmp_path):
+    database = Database(tmp_path / "strongroom.db")
+    with database.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE materials (x)")  # and no revision
+    with pytest.raises(Unavailable):
+        migrate(database)
+    with database.reading() as connection:
+        names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    assert names == {"materials"}
+    database.close()
+
+
+def test_durability_is_as_promised(database):
+    with database.reading() as connection:
+        for pragma, value in (
+            ("journal_mode", "wal"),
+            ("synchronous", 2),  # FULL
+            ("secure_delete", 1),
+        ):
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value

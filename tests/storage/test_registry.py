@@ -1,0 +1,289 @@
+"""What a worker holds in memory, while others write."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from keeping import HERE, NOW, keep_alias, keep_key
+
+from strongroom.errors import NotReady
+from strongroom.keys.sealing import Tampered
+from strongroom.keys.states import KeyState
+from strongroom.storage import changes
+from strongroom.storage.books import Credential
+from strongroom.storage.page import Page
+from strongroom.storage.registry import Registry
+from strongroom.storage.store import Store
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+async def ask(registry, find):
+    """What a request is told: it waits for what is missing, and asks again."""
+    for _ in range(12):
+        try:
+            registry.require_current()
+            return find(registry)
+        except NotReady as missing:
+            await missing.prepare()
+    raise AssertionError("never ready")
+
+
+def finding(key):
+    return lambda registry: registry.key(key.account, key.region, key.id)
+
+
+def aliased(name):
+    return lambda registry: registry.alias(*HERE, name)
+
+
+def disable(store, key):
+    with store.writing() as books:
+        return books.change_key(books.key(key.account, key.region, key.id), state=KeyState.DISABLED)
+
+
+def test_what_one_worker_commits_the_other_sees_at_once(
+    database, root, page, store, backing, threads
+):
+    mine = Registry(store, page, threads)
+    theirs = Registry(Store(database, root, page), page, threads)
+    key = keep_key(store, backing)
+    credential = Credential("AKIAAAAAAAAAAAAAAAAA", "s" * 40, HERE[0])
+
+    async def scenario():
+        for registry in (mine, theirs):
+            assert (await ask(registry, finding(key))).state is KeyState.ENABLED
+            assert await ask(registry, aliased("alias/a")) is None
+            assert await ask(registry, lambda r: r.credential(credential.key_id)) is None
+        disable(store, key)
+        keep_alias(store, key)
+        with store.writing() as books:
+            books.add_credential(credential, NOW)
+        for registry in (mine, theirs):
+            assert (await ask(registry, finding(key))).state is KeyState.DISABLED
+            assert (await ask(registry, aliased("alias/a"))).target == key.id
+            found = await ask(registry, lambda r: r.credential(credential.key_id))
+            assert credential == found
+        with store.writing() as books:
+            books.delete_key(books.key(*HERE, key.id))
+        for registry in (mine, theirs):
+            assert await ask(registry, finding(key)) is None
+            assert await ask(registry, aliased("alias/a")) is None
+
+    asyncio.run(scenario())
+
+
+def test_what_is_held_costs_the_database_nothing(database, root, page, store, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+
+    async def scenario():
+        await ask(registry, finding(key))
+        assert await ask(registry, aliased("alias/never")) is None
+        database.close()
+        registry._store = None
+        registry.require_current()
+        assert finding(key)(registry).id == key.id
+        assert aliased("alias/never")(registry) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_change_that_was_not_announced_is_found_all_the_same(
+    database, root, page, store, backing, threads
+):
+    """Whoever dies between commit and announcement leaves the page as it was."""
+    silent = Store(database, root, Page.blank())
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+
+    async def scenario():
+        await ask(registry, finding(key))
+        disable(silent, key)
+        registry.require_current()  # it cannot know
+        await registry.catch_up()  # as every worker does four times a second
+        assert (await ask(registry, finding(key))).state is KeyState.DISABLED
+
+    asyncio.run(scenario())
+
+
+class Held(ThreadPoolExecutor):
+    """Runs the next thing it is given, and keeps the result back until told."""
+
+    def __init__(self):
+        super().__init__(3)
+        self.hold = False
+        self.done = threading.Event()
+        self.release = threading.Event()
+
+    def submit(self, work, /, *arguments):
+        if not self.hold:
+            return super().submit(work, *arguments)
+        self.hold = False
+
+        def held():
+            result = work(*arguments)
+            self.done.set()
+            assert self.release.wait(10)
+            return result
+
+        return super().submit(held)
+
+
+def test_a_reader_overtaken_by_a_writer_does_not_put_yesterdays_key_back(
+    database, root, page, store, backing
+):
+    key = keep_key(store, backing)
+    with Held() as threads:
+        registry = Registry(store, page, threads)
+
+        async def scenario():
+            await ask(registry, aliased("alias/x"))
+            threads.hold = True
+            reading = asyncio.create_task(ask(registry, finding(key)))
+            # It has read the key, and says so to nobody yet.
+            assert await asyncio.to_thread(threads.done.wait, 10)
+            disable(store, key)
+            with pytest.raises(NotReady) as behind:
+                registry.require_current()
+            await behind.value.prepare()
+            threads.release.set()
+            assert (await reading).state is KeyState.DISABLED
+            assert finding(key)(registry).state is KeyState.DISABLED
+
+        asyncio.run(scenario())
+
+
+def test_a_key_made_while_it_was_looked_for_is_not_missing_for_ever(
+    database, root, page, store, backing
+):
+    with Held() as threads:
+        registry = Registry(store, page, threads)
+        key = keep_key(Store(database, root, page), backing)
+        with store.writing() as books:
+            books.delete_key(books.key(*HERE, key.id))
+
+        async def scenario():
+            await ask(registry, aliased("alias/x"))
+            threads.hold = True
+            reading = asyncio.create_task(ask(registry, finding(key)))
+            assert await asyncio.to_thread(threads.done.wait, 10)
+            with store.writing() as books:
+                books.add_key(key)
+            await registry.catch_up()
+            threads.release.set()
+            assert await reading is not None
+
+        asyncio.run(scenario())
+
+
+def test_those_who_catch_up_together_read_once(store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    keep_key(store, backing)
+    readings = []
+    read = registry._changes
+    registry._changes = lambda: readings.append(1) or read()
+
+    async def scenario():
+        await asyncio.gather(*(registry.catch_up() for _ in range(20)))
+
+    asyncio.run(scenario())
+    assert len(readings) == 1
+
+
+def test_memory_is_bounded_and_the_longest_unused_goes(store, page, backing, threads):
+    registry = Registry(store, page, threads, capacity=3)
+    keys = [keep_key(store, backing) for _ in range(5)]
+
+    async def scenario():
+        for key in keys[:3]:
+            await ask(registry, finding(key))
+        await ask(registry, finding(keys[0]))
+        await ask(registry, finding(keys[3]))
+        assert len(registry._keys._held) == 3
+        finding(keys[0])(registry)
+        with pytest.raises(NotReady):
+            finding(keys[1])(registry)
+        for key in keys:  # all are still to be had
+            assert (await ask(registry, finding(key))).id == key.id
+        for number in range(1_100):
+            await ask(registry, aliased(f"alias/{number}"))
+        assert len(registry._aliases._missing) == 1_000
+
+    asyncio.run(scenario())
+
+
+def test_who_missed_changes_forgets_everything(database, root, page, store, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+
+    async def scenario():
+        await ask(registry, finding(key))
+        disable(Store(database, root, Page.blank()), key)
+        with store.writing() as books:  # so much happens that the change is no longer on record
+            for number in range(changes.KEPT + 1):
+                books._touch(changes.Kind.ALIAS, *HERE, f"alias/{number}")
+        assert (await ask(registry, finding(key))).state is KeyState.DISABLED
+
+    asyncio.run(scenario())
+
+
+def test_who_was_there_before_the_first_change_may_miss_some_too(store, page, backing, threads):
+    registry = Registry(store, page, threads)
+
+    async def scenario():
+        assert await ask(registry, aliased("alias/a")) is None  # of a database without a change
+        keep_alias(store, keep_key(store, backing))
+        with store.writing() as books:
+            for number in range(changes.KEPT):
+                books._touch(changes.Kind.ALIAS, *HERE, f"alias/{number}")
+        assert await ask(registry, aliased("alias/a")) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_transaction_that_fails_leaves_and_announces_nothing(store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    kept = keep_key(store, backing)
+    announced = page.last_change
+
+    class Stop(Exception):
+        pass
+
+    with pytest.raises(Stop), store.writing() as books:
+        books.change_key(kept, description="never")
+        books.own_domain("111122223333", "nowhere-1")
+        raise Stop
+    assert announced == page.last_change
+    assert ("111122223333", "nowhere-1") not in store._domains
+    assert asyncio.run(ask(registry, finding(kept))).description == ""
+
+
+def test_a_key_changed_by_two_is_changed_by_one(store, backing):
+    """Each change says from which version it comes; the second finds another."""
+    key = keep_key(store, backing)
+    with store.writing() as books:
+        books.change_key(key, description="first")
+    with pytest.raises(RuntimeError, match="changed within"), store.writing() as books:
+        books.change_key(key, description="second")
+    with store.reading() as books:
+        assert books.key(*HERE, key.id).description == "first"
+
+
+def test_one_bad_row_is_not_held(database, store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE keys SET state = 'Disabled'")
+
+    async def scenario():
+        for _ in range(2):
+            with pytest.raises(Tampered):
+                await ask(registry, finding(key))
+
+    asyncio.run(scenario())

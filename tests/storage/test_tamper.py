@@ -1,0 +1,269 @@
+"""A row is believed as it was written and where it was written; else nothing is made of it."""
+
+import itertools
+import sqlite3
+
+import pytest
+from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_alias, keep_key
+from sqlalchemy import delete, select, update
+from tests.conftest import init, start
+
+from strongroom.keys.rotation import RotationType
+from strongroom.keys.sealing import Tampered
+from strongroom.storage import schema
+from strongroom.storage.books import Credential
+from strongroom.storage.rootkey import new_root_key
+from strongroom.storage.store import Store
+
+CREDENTIAL = Credential("AKIAAAAAAAAAAAAAAAAA", "s" * 40, HERE[0])
+OTHER_CREDENTIAL = Credential("AKIABBBBBBBBBBBBBBBB", "t" * 40, HERE[0])
+THEIR_CREDENTIAL = Credential("AKIACCCCCCCCCCCCCCCC", "u" * 40, STRANGER[0])
+
+
+@pytest.fixture
+def kept(store, backing):
+    """Two of everything in one place, and one of everything in two others."""
+    keys = {}
+    for name, place in (("one", HERE), ("two", HERE), ("there", ELSEWHERE), ("theirs", STRANGER)):
+        key = keys[name] = keep_key(store, backing, place)
+        with store.writing() as books:
+            books.add_material(key, backing.generate(key.id), 1, NOW, RotationType.ON_DEMAND)
+            books.put_tags(key, {"x": "1", "y": "2"})
+        keep_alias(store, key, f"alias/{name}")
+    with store.writing() as books:
+        for account in (HERE[0], STRANGER[0]):
+            books.add_account(account, f"name of {account}", NOW)
+        for credential in (CREDENTIAL, OTHER_CREDENTIAL, THEIR_CREDENTIAL):
+            books.add_credential(credential, NOW)
+    return keys
+
+
+def use_everything(store, kept):
+    """Read each thing that is kept, as operations do."""
+    with store.reading() as books:
+        for name, key in kept.items():
+            assert books.key(key.account, key.region, key.id) is not None
+            assert books.alias(key.account, key.region, f"alias/{name}") is not None
+            books.generations(key)
+            books.tags(key)
+            books.aliases_of(key)
+            books.aliases(key.account, key.region, None, "", 10)
+        for account in (HERE[0], STRANGER[0]):
+            assert books.account_exists(account)
+        for credential in (CREDENTIAL, OTHER_CREDENTIAL, THEIR_CREDENTIAL):
+            assert books.credential(credential.key_id) == credential
+
+
+def check_every_row(store):
+    """As `strongroom doctor` does, who asks for nothing in particular."""
+    with store.reading() as books:
+        return books.check_every_row()
+
+
+def flipped(value):
+    """Another value of the same type."""
+    match value:
+        case None:
+            return 7
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return value[:-1] + ("0" if value[-1:] != "0" else "1")
+        case bytes():
+            return value[:-1] + bytes([value[-1] ^ 1])
+    raise AssertionError(value)
+
+
+CHECKED = [
+    schema.keys,
+    schema.materials,
+    schema.aliases,
+    schema.tags,
+    schema.accounts,
+    schema.access_keys,
+]
+CELLS = [
+    (table.name, column.name)
+    for table in [*CHECKED, schema.domains]
+    for column in table.columns
+    if not column.primary_key
+]
+
+
+def alter(database, table, row, **change):
+    """Change a row behind the store's back; `row` as it was read."""
+    here = [column == row[column.name] for column in table.primary_key.columns]
+    with database.writing() as connection:
+        assert connection.execute(update(table).where(*here).values(**change)).rowcount == 1
+
+
+def rows_of(database, table):
+    with database.reading() as connection:
+        return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def opened_anew(database, root, page):
+    """The store as another process has it, which has opened no domain yet."""
+    return Store(database, root, page)
+
+
+@pytest.mark.parametrize(("name", "column"), CELLS)
+def test_no_column_of_any_row_may_change(store, database, root, page, kept, name, column):
+    use_everything(store, kept)
+    table = schema.metadata.tables[name]
+    for row in rows_of(database, table):
+        alter(database, table, row, **{column: flipped(row[column])})
+        with pytest.raises(Tampered):
+            use_everything(opened_anew(database, root, page), kept)
+        with pytest.raises(Tampered):
+            check_every_row(opened_anew(database, root, page))
+        alter(database, table, row, **{column: row[column]})
+    use_everything(opened_anew(database, root, page), kept)
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 6 + 2 + 3
+
+
+@pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)
+def test_no_row_may_stand_in_place_of_another(store, database, root, page, kept, table):
+    """Of another key, alias or tag of the same account and Region, of another, or of nobody's."""
+    rows = rows_of(database, table)
+    place = [column.name for column in table.primary_key.columns]
+    assert len(rows) > 1
+    for stands, comes in itertools.permutations(rows, 2):
+        carried = {name: value for name, value in comes.items() if name not in place}
+        alter(database, table, stands, **carried)
+        with pytest.raises(Tampered):
+            use_everything(opened_anew(database, root, page), kept)
+        alter(database, table, stands, **{name: stands[name] for name in carried})
+    use_everything(opened_anew(database, root, page), kept)
+
+
+def test_two_rows_that_change_places(store, database, root, page, kept):
+    for table in CHECKED:
+        first, second = rows_of(database, table)[:2]
+        place = [column.name for column in table.primary_key.columns]
+        for stands, comes in ((first, second), (second, first)):
+            carried = {name: value for name, value in comes.items() if name not in place}
+            alter(database, table, stands, **carried)
+        with pytest.raises(Tampered):
+            use_everything(opened_anew(database, root, page), kept)
+        for row in (first, second):
+            alter(database, table, row, **row)
+
+
+def test_current_material_that_is_gone(store, database, root, page, kept):
+    key = kept["one"]
+    with database.writing() as connection:
+        connection.execute(
+            delete(schema.materials).where(
+                schema.materials.c.key_id == key.id, schema.materials.c.generation == 0
+            )
+        )
+    with (
+        pytest.raises(Tampered, match="is gone"),
+        opened_anew(database, root, page).reading() as books,
+    ):
+        books.key(key.account, key.region, key.id)
+
+
+def test_another_root_key_opens_nothing(store, database, page, kept):
+    with pytest.raises(Tampered):
+        use_everything(opened_anew(database, new_root_key(), page), kept)
+
+
+def test_what_is_tampered_with_says_nothing_of_what_it_was():
+    """The exception is for the log: it names the table, and no value."""
+    assert str(Tampered("a row of `keys` was altered outside Strongroom")).count("`") == 2
+
+
+# At the wire
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A server that has one key, and its database from behind."""
+    credential = init(tmp_path / "data", "--account", "000000000000")
+    server = start(tmp_path / "data", credential, "--workers", "1")
+    kms = server.client("kms", "test-1")
+    key = kms.create_key(Description="the vault's door")["KeyMetadata"]
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    kms.close()
+    server.stop()
+    yield tmp_path / "data", credential, key, blob
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE keys SET state = 'Disabled'",
+        "UPDATE keys SET policy = '{}'",
+        "UPDATE materials SET sealed = CAST(x'00' || substr(sealed, 2) AS BLOB)",
+        "UPDATE materials SET mac = x'00'",
+        "UPDATE domains SET sealed = x'01' WHERE region = 'test-1'",
+    ],
+)
+def test_a_caller_learns_nothing(served, change):
+    folder, credential, key, blob = served
+    connection = sqlite3.connect(folder / "strongroom.db")
+    with connection:
+        assert connection.execute(change).rowcount == 1
+    connection.close()
+    server = start(folder, credential, "--workers", "1")
+    try:
+        kms = server.client("kms", "test-1")
+        for ask in (
+            lambda: kms.describe_key(KeyId=key["KeyId"]),
+            lambda: kms.decrypt(CiphertextBlob=blob),
+            lambda: kms.disable_key(KeyId=key["KeyId"]),
+        ):
+            with pytest.raises(kms.exceptions.ClientError) as caught:
+                ask()
+            answer = caught.value.response
+            assert answer["ResponseMetadata"]["HTTPStatusCode"] == 500
+            assert answer["Error"]["Code"] == "KMSInternalException"
+            assert answer["Error"]["Message"] == "The request failed because of an internal error."
+        # It is that key's misfortune, and no other's.
+        if "domains" not in change:
+            other = kms.create_key()["KeyMetadata"]["KeyId"]
+            sealed = kms.encrypt(KeyId=other, Plaintext=b"y")["CiphertextBlob"]
+            assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"y"
+        kms.close()
+    finally:
+        server.stop()
+
+
+def test_a_secret_in_a_column_of_another_type_is_not_quoted(served):
+    """SQLite's driver quotes text that it cannot decode; that must not reach a caller."""
+    folder, credential, key, _ = served
+    connection = sqlite3.connect(folder / "strongroom.db")
+    with connection:
+        connection.execute("UPDATE materials SET sealed = CAST(x'534543524554ff' AS TEXT)")
+    connection.close()
+    server = start(folder, credential, "--workers", "1")
+    try:
+        kms = server.client("kms", "test-1")
+        with pytest.raises(kms.exceptions.ClientError) as caught:
+            kms.describe_key(KeyId=key["KeyId"])
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (500, 503)
+        assert "SECRET" not in str(caught.value.response)
+        kms.close()
+    finally:
+        server.stop()
+
+
+def test_an_access_key_given_to_another_account(served):
+    folder, credential, *_ = served
+    connection = sqlite3.connect(folder / "strongroom.db")
+    with connection:
+        connection.execute("UPDATE access_keys SET account = '111122223333'")
+    connection.close()
+    server = start(folder, credential, "--workers", "1")
+    try:
+        kms = server.client("kms", "test-1")
+        with pytest.raises(kms.exceptions.ClientError) as caught:
+            kms.list_keys()
+        assert caught.value.response["Error"]["Code"] == "KMSInternalException"
+        kms.close()
+    finally:
+        server.stop()
