@@ -1,5 +1,4 @@
-"""May the caller do this to that key?from strongroom.services.call import Call
-
+"""May the caller do this to that key?
 
 So far the only principals are the root users of accounts, and this is the whole rule: the root
 user may do everything with the customer managed keys of its own account, may look at AWS

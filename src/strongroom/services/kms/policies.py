@@ -83,7 +83,7 @@ def require_form(document: str) -> None:
     if not _CHARACTERS.match(document):
         raise MalformedPolicyDocument("Policy contains invalid characters.")
     try:
-        policy = json.loads(document, object_pairs_hook=_without_repeats)
+        policy = json.loads(document, object_pairs_hook=_without_repeats, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise MalformedPolicyDocument("Policy is not valid JSON.") from None
     if not isinstance(policy, dict):
@@ -103,6 +103,11 @@ def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(members) != len(pairs):
         raise MalformedPolicyDocument("Policy contains an element twice.")
     return members
+
+
+def _no_number(name: str) -> Json:
+    """For NaN and Infinity, which Python reads and JSON has not."""
+    raise ValueError(name)
 
 
 def _require_statement(statement: Json) -> None:

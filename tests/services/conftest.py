@@ -1,0 +1,43 @@
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+OTHER_ACCOUNT = "111122223333"
+
+
+@pytest.fixture
+def unchecked(endpoint, region):
+    """A client that sends what it is given, so that the server has to refuse it."""
+    return boto3.client(
+        "kms",
+        endpoint_url=endpoint.url,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+    )
+
+
+@pytest.fixture
+def stranger(endpoint, region):
+    """The root user of another account, in the same Region."""
+    return endpoint.client("kms", region, OTHER_ACCOUNT)
+
+
+@pytest.fixture
+def key(kms):
+    """A new key's metadata."""
+    return kms.create_key()["KeyMetadata"]
+
+
+@pytest.fixture
+def pending(kms):
+    """The metadata of a key that is pending deletion."""
+    key = kms.create_key()["KeyMetadata"]
+    kms.schedule_key_deletion(KeyId=key["KeyId"])
+    return key

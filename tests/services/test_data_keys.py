@@ -1,0 +1,119 @@
+import re
+
+import pytest
+from answers import CONTEXT_TOO_LARGE, members, one, refused, violated
+
+NEITHER_NOR_BOTH = "Please specify either number of bytes or key spec."
+BOTH_WAYS = pytest.mark.parametrize(
+    "method", ["generate_data_key", "generate_data_key_without_plaintext"]
+)
+RECIPIENT = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": b"x"}
+
+
+@pytest.mark.parametrize(
+    ("size", "length"),
+    [
+        ({"KeySpec": "AES_128"}, 16),
+        ({"KeySpec": "AES_256"}, 32),
+        ({"NumberOfBytes": 1}, 1),
+        ({"NumberOfBytes": 1024}, 1024),
+    ],
+)
+def test_a_data_key_in_the_clear_and_sealed(kms, key, size, length):
+    context = {"file": "a"}
+    made = kms.generate_data_key(KeyId=key["KeyId"], EncryptionContext=context, **size)
+    assert {"CiphertextBlob", "Plaintext", "KeyId", "KeyMaterialId"} == members(made)
+    assert (key["Arn"], key["CurrentKeyMaterialId"]) == (made["KeyId"], made["KeyMaterialId"])
+    assert length == len(made["Plaintext"])
+    opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
+    assert made["Plaintext"] == opened["Plaintext"]
+    sealed = kms.generate_data_key_without_plaintext(
+        KeyId=key["KeyId"], EncryptionContext=context, **size
+    )
+    assert {"CiphertextBlob", "KeyId", "KeyMaterialId"} == members(sealed)
+    opened = kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext=context)
+    assert length == len(opened["Plaintext"])
+    assert length == 1 or made["Plaintext"] != opened["Plaintext"]
+    for blob in (made, sealed):
+        with refused("InvalidCiphertextException", ""):
+            kms.decrypt(CiphertextBlob=blob["CiphertextBlob"])
+
+
+def test_no_two_data_keys_are_alike(kms, key_id):
+    made = {kms.generate_data_key(KeyId=key_id, KeySpec="AES_128")["Plaintext"] for _ in range(9)}
+    assert len(made) == 9
+
+
+@BOTH_WAYS
+def test_one_size_and_only_one(kms, key_id, method):
+    for size in ({}, {"NumberOfBytes": 32, "KeySpec": "AES_256"}):
+        with refused("ValidationException", NEITHER_NOR_BOTH):
+            getattr(kms, method)(KeyId=key_id, **size)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("size", "demand"),
+    [
+        (-1, "have value greater than or equal to 1"),
+        (0, "have value greater than or equal to 1"),
+        (1025, "have value less than or equal to 1024"),
+    ],
+)
+def test_sizes_that_no_data_key_has(unchecked, key_id, method, size, demand):
+    with refused("ValidationException", violated(one(f"'{size}'", "numberOfBytes", demand))):
+        getattr(unchecked, method)(KeyId=key_id, NumberOfBytes=size)
+
+
+@BOTH_WAYS
+def test_a_spec_that_no_data_key_has(unchecked, key_id, method):
+    with pytest.raises(unchecked.exceptions.ClientError) as caught:
+        getattr(unchecked, method)(KeyId=key_id, KeySpec="AES_512")
+    told = re.fullmatch(
+        r"1 validation error detected: Value 'AES_512' at 'keySpec' failed to satisfy constraint: "
+        r"Member must satisfy enum value set: \[(.*)\]",
+        caught.value.response["Error"]["Message"],
+    )
+    assert told
+    assert {"AES_128", "AES_256"} == set(told[1].split(", "))
+
+
+@BOTH_WAYS
+def test_a_context_too_large_and_a_grant_token(kms, key_id, method):
+    with refused("ValidationException", CONTEXT_TOO_LARGE):
+        getattr(kms, method)(KeyId=key_id, NumberOfBytes=1, EncryptionContext={"k": "v" * 8192})
+    with refused("InvalidGrantTokenException", "Grant tokens are not valid: no grants exist."):
+        getattr(kms, method)(KeyId=key_id, NumberOfBytes=1, GrantTokens=["x"])
+
+
+def test_enclaves_are_not_served_yet(kms, key_id):
+    with refused(
+        "NotImplementedException", "GenerateDataKey with a Recipient is not implemented yet.", 501
+    ):
+        kms.generate_data_key(KeyId=key_id, KeySpec="AES_256", Recipient=RECIPIENT)
+    for wish in ({"Recipient": RECIPIENT}, {"CustomKeyStoreId": "cks-1"}):
+        with refused(
+            "NotImplementedException",
+            "GenerateRandom with a Recipient or in a custom key store is not implemented yet.",
+            501,
+        ):
+            kms.generate_random(NumberOfBytes=1, **wish)
+
+
+@pytest.mark.parametrize("size", [1, 32, 1024])
+def test_random_bytes(kms, size):
+    answer = kms.generate_random(NumberOfBytes=size)
+    assert {"Plaintext"} == members(answer)
+    assert size == len(answer["Plaintext"])
+    assert size == 1 or answer["Plaintext"] != kms.generate_random(NumberOfBytes=size)["Plaintext"]
+
+
+def test_how_many_random_bytes(kms, unchecked):
+    with refused("ValidationException", "NumberOfBytes is required."):
+        kms.generate_random()
+    for size, demand in (
+        (0, "have value greater than or equal to 1"),
+        (1025, "have value less than or equal to 1024"),
+    ):
+        with refused("ValidationException", violated(one(f"'{size}'", "numberOfBytes", demand))):
+            unchecked.generate_random(NumberOfBytes=size)

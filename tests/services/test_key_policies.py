@@ -1,0 +1,158 @@
+import json
+
+import pytest
+from answers import members, refused
+
+MALFORMED = "MalformedPolicyDocumentException"
+ALLOW = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+
+
+def document(*statements, **members_besides):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements), **members_besides})
+
+
+def altered(**change):
+    return {name: value for name, value in (ALLOW | change).items() if value is not None}
+
+
+def test_the_default_policy(kms, key_id):
+    answer = kms.get_key_policy(KeyId=key_id)
+    assert {"Policy", "PolicyName"} == members(answer)
+    assert answer["PolicyName"] == "default"
+    assert json.loads(answer["Policy"]) == {
+        "Version": "2012-10-17",
+        "Id": "key-default-1",
+        "Statement": [
+            {
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ],
+    }
+
+
+def test_a_policy_is_kept_to_the_letter(kms, key_id):
+    policy = json.dumps(json.loads(document(ALLOW)), indent=7) + "\n\t "
+    assert members(kms.put_key_policy(KeyId=key_id, Policy=policy)) == set()
+    assert policy == kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+    kms.put_key_policy(
+        KeyId=key_id,
+        PolicyName="default",
+        Policy=document(ALLOW),
+        BypassPolicyLockoutSafetyCheck=True,
+    )
+    assert document(ALLOW) == kms.get_key_policy(KeyId=key_id)["Policy"]
+
+
+def test_a_key_has_one_policy(kms, key_id):
+    answer = kms.list_key_policies(KeyId=key_id)
+    assert {"PolicyNames", "Truncated"} == members(answer)
+    assert (answer["PolicyNames"], answer["Truncated"]) == (["default"], False)
+
+
+def test_a_policy_of_another_name(kms, key_id):
+    for name in ("mine", "AWS_RAM"):
+        with refused("NotFoundException", "No such policy exists"):
+            kms.get_key_policy(KeyId=key_id, PolicyName=name)
+    with refused("NotFoundException", "No such policy exists"):
+        kms.put_key_policy(KeyId=key_id, PolicyName="mine", Policy=document(ALLOW))
+    with refused(
+        "ValidationException", "The AWS_RAM policy can only be managed by the RAM service."
+    ):
+        kms.put_key_policy(KeyId=key_id, PolicyName="AWS_RAM", Policy=document(ALLOW))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        ALLOW,
+        altered(Effect="Deny", Sid="no"),
+        altered(Principal="*"),
+        altered(Principal={"AWS": ["111122223333", "*"], "Service": "s3.amazonaws.com"}),
+        altered(Principal=None, NotPrincipal={"Federated": "cognito-identity.amazonaws.com"}),
+        altered(Action=None, NotAction=["kms:Decrypt"]),
+        altered(Resource=None, NotResource="x"),
+        altered(Action=None),
+        altered(Resource=None),
+        altered(Condition={"StringEquals": {"kms:ViaService": ["a", "b"]}}),
+        altered(Condition={"Bool": {"kms:GrantIsForAWSResource": True}, "Null": {"x": "true"}}),
+    ],
+)
+def test_forms_that_a_statement_has(kms, key_id, statement):
+    for policy in (document(statement), document(statement, ALLOW, Id="x")):
+        kms.put_key_policy(KeyId=key_id, Policy=policy)
+        assert policy == kms.get_key_policy(KeyId=key_id)["Policy"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("no", "Policy is not valid JSON."),
+        (document(ALLOW)[:-1], "Policy is not valid JSON."),
+        ("[" * 10_000, "Policy is not valid JSON."),
+        (document(altered(Condition={"Bool": {"x": float("nan")}})), "Policy is not valid JSON."),
+        ("[]", "Policy must be a JSON object."),
+        ("{}", "Policy has no Statement."),
+        ('{"Statement": 1}', "Policy has an invalid Statement."),
+        ('{"Statement": [1]}', "Statement must be a JSON object."),
+        ('{"Statement": [], "Statement": []}', "Policy contains an element twice."),
+        (document(Comment="x"), "Policy has an unknown element."),
+        (document(Version="2020-01-01"), "Policy has an invalid Version."),
+        (document(Id=1), "Policy has an invalid Id."),
+        (document(altered(Effect=None)), "Statement has no Effect."),
+        (document(altered(Effect="Maybe")), "Statement has an invalid Effect."),
+        (document(altered(Principal=None)), "Statement of a key policy needs a Principal."),
+        (document(altered(Principal="me")), "Statement has an invalid Principal."),
+        (document(altered(Principal={})), "Statement has an invalid Principal."),
+        (document(altered(Principal={"AWS": []})), "Statement has an invalid Principal."),
+        (document(altered(Principal={"Cat": "x"})), "Statement has an invalid Principal."),
+        (
+            document(altered(NotPrincipal="*")),
+            "Statement has both Principal and NotPrincipal.",
+        ),
+        (document(altered(NotAction="x")), "Statement has both Action and NotAction."),
+        (document(altered(NotResource="x")), "Statement has both Resource and NotResource."),
+        (document(altered(Action=1)), "Statement has an invalid Action."),
+        (document(altered(Resource={})), "Statement has an invalid Resource."),
+        (document(altered(Condition=[])), "Statement has an invalid Condition."),
+        (document(altered(Condition={"Bool": 1})), "Statement has an invalid Condition."),
+        (document(altered(Condition={"Bool": {"x": {}}})), "Statement has an invalid Condition."),
+        (document(altered(Sid=1)), "Statement has an invalid Sid."),
+        (document(altered(Comment="x")), "Statement has an unknown element."),
+    ],
+)
+def test_forms_that_a_policy_has_not(kms, key_id, policy, message):
+    before = kms.get_key_policy(KeyId=key_id)["Policy"]
+    with refused(MALFORMED, message):
+        kms.put_key_policy(KeyId=key_id, Policy=policy)
+    assert before == kms.get_key_policy(KeyId=key_id)["Policy"]
+
+
+def test_the_largest_policy(kms, unchecked, key_id):
+    largest = document(ALLOW)
+    largest += " " * (32_768 - len(largest))
+    kms.put_key_policy(KeyId=key_id, Policy=largest)
+    with refused("LimitExceededException", "The key policy is larger than 32768 bytes."):
+        kms.put_key_policy(KeyId=key_id, Policy=largest + " ")
+    in_bytes = document(altered(Sid="ü" * 16_400)).encode().decode("unicode_escape")
+    assert len(in_bytes) < 32_768 < len(in_bytes.encode())
+    with refused("LimitExceededException", "The key policy is larger than 32768 bytes."):
+        kms.put_key_policy(KeyId=key_id, Policy=in_bytes)
+    with pytest.raises(unchecked.exceptions.ClientError, match="less than or equal to 131072"):
+        unchecked.put_key_policy(KeyId=key_id, Policy=" " * 131_073)
+    assert largest == kms.get_key_policy(KeyId=key_id)["Policy"]
+
+
+def test_characters_that_no_policy_has(unchecked, key_id):
+    for character in ("\x00", "\x0b", "€"):
+        with pytest.raises(unchecked.exceptions.ClientError) as caught:
+            unchecked.put_key_policy(KeyId=key_id, Policy=document(ALLOW) + character)
+        assert caught.value.response["Error"]["Code"] in ("ValidationException", MALFORMED)
