@@ -1,0 +1,256 @@
+"""Many keys: what a folder of 100,000 keys costs over one of ten.
+
+Both folders are made by `strongroom init` and filled through the storage layer in transactions
+of some thousand keys: each row is sealed and signed as CreateKey does it, only that not every
+key waits for the disk.  Then both are served, each by one worker, and asked in turns over one
+connection each; a request is sent when the answer to the one before is there.
+
+A key that is held is in the worker's memory; one that is not held was never asked for since the
+start, and is read from the database.
+"""
+
+import base64
+import json
+import random
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from bench.processes import (
+    ONE,
+    REGION,
+    Account,
+    Memory,
+    Server,
+    cpu,
+    free_port,
+    init,
+    memory,
+    serve,
+    serving,
+    spawn,
+    stopped,
+)
+from bench.report import Outcome, spread, table
+from bench.signing import Client
+from bench.starts import answered, read_answer
+from strongroom.backings.software import SoftwareBacking
+from strongroom.keys.specs import Manager
+from strongroom.main.foundation import open_store
+from strongroom.services.call import Call
+from strongroom.services.kms import policies
+from strongroom.services.kms.managed import new_key
+from strongroom.storage.folder import Folder
+from strongroom.storage.page import Page
+
+MOST_RATIO = 1.2
+_FEW = 10
+_TRANSACTION = 5_000  # keys
+_LIMIT = 10
+_HALF = 5  # entries of a page in the middle: ten keys have no more behind their middle
+
+
+class Plan(NamedTuple):
+    many: int  # keys
+    starts: int
+    blocks: int  # of each kind of request
+    block: int  # requests
+
+
+FULL = Plan(many=100_000, starts=9, blocks=15, block=100)
+QUICK = Plan(many=20_000, starts=3, blocks=5, block=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Milliseconds of one kind of request."""
+
+    clock: list[float] = field(default_factory=list)  # of single requests, or medians of blocks
+    cpu: list[float] = field(default_factory=list)  # of the worker for a request; means of blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A folder with keys, and what was seen of it."""
+
+    data: Path
+    account: Account
+    ids: list[str]  # sorted
+    starts: list[float] = field(default_factory=list)  # seconds
+    after_start: list[Memory] = field(default_factory=list)
+    not_held: Timed = field(default_factory=Timed)
+
+
+def main(plan: Plan) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder:
+        began = time.monotonic()
+        few = _filled(Path(folder) / "few", _FEW)
+        many = _filled(Path(folder) / "many", plan.many)
+        took = time.monotonic() - began
+        print(f"\nKeys: {_FEW} beside {plan.many:,} (filled in {took:.0f} s)\n", flush=True)
+        for _ in range(plan.starts):
+            for one in (few, many):
+                _start(one)
+        with ExitStack() as servers:
+            asked = [
+                _Asked(servers.enter_context(serve(one.data, one.account, *ONE)), one)
+                for one in (few, many)
+            ]
+            timed = {
+                "DescribeKey, held": _in_turns(plan, asked, "held"),
+                "DescribeKey, not held": (few.not_held, many.not_held),
+                f"ListKeys, first page of {_LIMIT}": _in_turns(plan, asked, "first"),
+                f"ListKeys, {_HALF} from the middle": _in_turns(plan, asked, "middle"),
+            }
+    rows = [
+        _row("start to first answer, s", few.starts, many.starts, ".2f"),
+        _row("memory then, MiB resident", _resident(few), _resident(many), ".1f"),
+    ]
+    for what, (less, more) in timed.items():
+        rows.append(_row(f"{what}, ms", less.clock, more.clock))
+        rows.append(_row("  of it the worker's CPU", less.cpu, more.cpu))
+    print(table(["", f"{_FEW} keys", f"{plan.many:,} keys", "ratio"], rows))
+    return _compared(plan, timed)
+
+
+def _compared(plan: Plan, timed: dict[str, tuple[Timed, Timed]]) -> Outcome:
+    outcome = Outcome()
+    for what, (less, more) in timed.items():
+        ratio = median(more.clock) / median(less.clock)
+        outcome.target(
+            f"{what}: with {plan.many:,} keys at most {MOST_RATIO:g} times as long as with {_FEW}",
+            met=ratio <= MOST_RATIO,
+            seen=f"{ratio:.2f} (CPU: {median(more.cpu) / median(less.cpu):.2f})",
+        )
+    return outcome
+
+
+def _row(what: str, less: Sequence[float], more: Sequence[float], form: str = ".3f") -> list[str]:
+    return [what, spread(less, form), spread(more, form), f"{median(more) / median(less):.2f}"]
+
+
+def _resident(one: Filled) -> list[float]:
+    return [each.resident / 2**20 for each in one.after_start]
+
+
+# Making the folders
+
+
+def _filled(data: Path, count: int) -> Filled:
+    account = init(data)
+    folder = Folder(data)
+    root = folder.open_root_key(None, lambda: "")
+    store = open_store(folder, root, Page.blank())
+    backing = SoftwareBacking()
+    with store.reading() as books:
+        credential = books.credential(account.key_id)
+    if credential is None:
+        raise RuntimeError("the folder does not know the key that it was made with")
+    owner = credential.account
+    ids = []
+    for begun in range(0, count, _TRANSACTION):
+        with store.writing() as books:
+            for _ in range(begun, min(begun + _TRANSACTION, count)):
+                key = new_key(
+                    backing,
+                    Call(owner, REGION, "", time.time()),
+                    manager=Manager.CUSTOMER,
+                    description="",
+                    policy=policies.default(owner, REGION),
+                )
+                books.add_key(key)
+                ids.append(key.id)
+    store.close()
+    return Filled(data, account, sorted(ids))
+
+
+# Asking
+
+
+def _start(one: Filled) -> None:
+    """Start a server, and ask for keys that it does not hold yet."""
+    port = free_port()
+    client = Client(f"http://127.0.0.1:{port}", one.account)
+    asked = random.sample(one.ids, _FEW)
+    # The first also opens the account's domain, and is part of the start.
+    first, *others = [client.signed("describe_key", KeyId=key_id) for key_id in asked]
+    began = time.perf_counter()
+    with stopped(spawn(*serving(one.data, port, *ONE))) as process:
+        answered(port, first, process)
+        one.starts.append(time.perf_counter() - began)
+        one.after_start.append(memory(process.pid))
+        with _connected(port) as sock:
+            before = cpu(process.pid)
+            one.not_held.clock.extend(_timed(sock, request) for request in others)
+            one.not_held.cpu.append((cpu(process.pid) - before) / len(others) * 1e3)
+
+
+class _Asked:
+    """A server of a filled folder, and the requests that it is asked."""
+
+    def __init__(self, server: Server, filled: Filled) -> None:
+        self.port = server.port
+        (self.worker,) = server.workers
+        client = Client(server.url, filled.account)
+        ids = filled.ids
+        held = [ids[at * len(ids) // _FEW] for at in range(_FEW)]
+        middle = _marker(ids[len(ids) // 2 - 1])
+        self.requests = {
+            "held": [client.signed("describe_key", KeyId=key_id) for key_id in held],
+            "first": [client.signed("list_keys", Limit=_LIMIT)],
+            "middle": [client.signed("list_keys", Limit=_HALF, Marker=middle)],
+        }
+        expected = {"first": ids[:_LIMIT], "middle": ids[len(ids) // 2 :][:_HALF]}
+        with _connected(self.port) as sock:
+            for request in self.requests["held"]:
+                _ask(sock, request)
+            for kind, right in expected.items():
+                page = json.loads(_ask(sock, self.requests[kind][0]))["Keys"]
+                if [entry["KeyId"] for entry in page] != right:
+                    raise RuntimeError("a wrong page; nothing was measured")
+
+
+def _in_turns(plan: Plan, servers: Sequence[_Asked], kind: str) -> tuple[Timed, Timed]:
+    """Both servers, a block of requests each in turn."""
+    both = Timed(), Timed()
+    with ExitStack() as open_:
+        socks = [open_.enter_context(_connected(server.port)) for server in servers]
+        for _ in range(plan.blocks):
+            for server, sock, of in zip(servers, socks, both, strict=True):
+                requests = server.requests[kind]
+                before = cpu(server.worker)
+                of.clock.append(
+                    median(_timed(sock, requests[at % len(requests)]) for at in range(plan.block))
+                )
+                of.cpu.append((cpu(server.worker) - before) / plan.block * 1e3)
+    return both
+
+
+def _marker(after: str) -> str:
+    """As `services.kms.paging` makes it: the page starts behind this key."""
+    return base64.b64encode(json.dumps({"a": after}).encode()).decode()
+
+
+@contextmanager
+def _connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sock
+
+
+def _ask(sock: socket.socket, request: bytes) -> bytes:
+    sock.sendall(request)
+    return read_answer(sock)
+
+
+def _timed(sock: socket.socket, request: bytes) -> float:
+    """Milliseconds to the answer."""
+    began = time.perf_counter()
+    _ask(sock, request)
+    return (time.perf_counter() - began) * 1e3
