@@ -27,7 +27,8 @@ ORDER = [
     *("eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion"),
     *("sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters"),
     *("responseElements", "additionalEventData", "requestID", "eventID", "readOnly", "resources"),
-    *("eventType", "managementEvent", "recipientAccountId", "eventCategory", "tlsDetails"),
+    *("eventType", "managementEvent", "recipientAccountId", "eventCategory"),
+    *("serviceEventDetails", "tlsDetails"),
 ]
 
 
@@ -106,6 +107,7 @@ ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=
             "error": st.tuples(ASCII, st.just("") | ASCII),
             "tls": st.tuples(ASCII, ASCII),
             "host": ASCII.map(str.encode),
+            "service_details": FRAGMENT,
         },
     ),
 )
@@ -164,6 +166,7 @@ def test_delete_and_the_c1_controls_are_escaped():
         ("requestParameters", "request", 100 << 10),
         ("responseElements", "response", 100 << 10),
         ("additionalEventData", "additional", 28 << 10),
+        ("serviceEventDetails", "service_details", 100 << 10),
     ],
 )
 def test_large_members_are_replaced_by_their_size(member, argument, limit):
@@ -212,8 +215,24 @@ def test_a_recorder_does_not_grow():
             ALICE,
             **{**PLAIN, "user_agent": b"agent %d" % n, "tls": ("a", "b"), "host": b"%d" % n},
         )
-    assert len(recorder._quoted) <= 1024
+    assert len(recorder._frames) <= 1024
     assert len(recorder._tls) <= 1024
+
+
+def test_one_recorder_does_not_confuse_callers():
+    recorder = Recorder()
+    bob = root("444455556666", "AKIAI44QH8DHBEXAMPLE")
+    for changes in (
+        {},
+        {"region": "eu-west-1"},
+        {"source_ip": "192.0.2.8"},
+        {"user_agent": b""},
+        {"account": "444455556666"},
+    ):
+        for identity in (ALICE, bob):
+            for kind in (ENCRYPT, Kind("kms.amazonaws.com", "Decrypt", True)):
+                asked = {**PLAIN, **changes}
+                assert recorder.record(kind, identity, **asked) == record(kind, identity, **asked)
 
 
 def test_identifiers_are_uuids_and_never_the_same():

@@ -19,7 +19,7 @@ Source: CloudTrail User Guide, "CloudTrail record contents" and "userIdentity el
 """
 
 import json
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -27,9 +27,9 @@ from strongroom.clock import iso8601
 
 _VERSION: Final = "1.11"
 _MAX_TEXT = 1024  # bytes: userAgent, errorCode, errorMessage
-_MAX_PARAMETERS = 100 * 1024  # bytes: requestParameters, responseElements
+_MAX_PARAMETERS = 100 * 1024  # bytes: requestParameters, responseElements, serviceEventDetails
 _MAX_ADDITIONAL = 28 * 1024  # bytes
-_MAX_REMEMBERED = 1024  # texts, each of at most _MAX_TEXT
+_MAX_REMEMBERED = 1024  # frames, made of texts of at most _MAX_TEXT each
 _NULL = b"null"
 _ABSENT = msgspec.Raw()
 
@@ -58,6 +58,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     managementEvent: bool
     recipientAccountId: str | None = None
     eventCategory: str
+    serviceEventDetails: msgspec.Raw = _ABSENT
     tlsDetails: msgspec.Raw = _ABSENT
 
 
@@ -115,11 +116,19 @@ def quoted(text: str | bytes) -> bytes:
     return json.dumps(decoded).replace("\x7f", "\\u007f").encode()
 
 
+class _Frame(NamedTuple):
+    """What the records of one caller's calls of one operation have in common."""
+
+    start: bytes  # up to the time
+    place: bytes  # from the time to the user agent
+    end: bytes  # from the resources to the TLS details
+
+
 class Recorder:
     """Writes records; one for each worker."""
 
     def __init__(self) -> None:
-        self._quoted: dict[str | bytes, bytes] = {}
+        self._frames: dict[tuple[Kind, bytes, str, str, bytes, str], _Frame] = {}
         self._tls: dict[tuple[tuple[str, str], bytes], bytes] = {}
         self._second = -1
         self._time = b""
@@ -141,35 +150,30 @@ class Recorder:
         additional: bytes = b"",
         resources: bytes = b"",
         error: tuple[str, str] | None = None,
+        service_details: bytes = b"",
         tls: tuple[str, str] | None = None,
         host: bytes = b"",
     ) -> bytes:
         """One record, without a line break.
 
-        `identity`, `request`, `response`, `additional` and `resources` are finished JSON, empty
-        where the member is to be left out; the two ids are made by us and need no escaping; `error`
-        is code and message, `tls` version and cipher.
+        `identity`, `request`, `response`, `additional`, `resources` and `service_details` are
+        finished JSON, empty where the member is to be left out; the two ids are made by us and need
+        no escaping; `error` is code and message, `tls` version and cipher.
         """
         second = int(at)
         if second != self._second:
             self._second, self._time = second, iso8601(second).encode()
-        known = self._quoted
+        caller = (kind, identity, region, source_ip, user_agent, account)
+        start, place, end = self._frames.get(caller) or self._frame(caller)
         if len(request) > _MAX_PARAMETERS:
             request = _omitted(request)
         if len(response) > _MAX_PARAMETERS:
             response = _omitted(response)
         return b"".join(
             (
-                b'{"eventVersion":"1.11","userIdentity":',
-                identity,
-                b',"eventTime":"',
+                start,
                 self._time,
-                kind.head,
-                known.get(region) or self._remember(region),
-                b',"sourceIPAddress":',
-                known.get(source_ip) or self._remember(source_ip),
-                b',"userAgent":' if user_agent else b"",
-                (known.get(user_agent) or self._remember(user_agent)) if user_agent else b"",
+                place,
                 _error(error) if error else b"",
                 b',"requestParameters":',
                 request,
@@ -183,21 +187,26 @@ class Recorder:
                 kind.middle,
                 b',"resources":' if resources else b"",
                 resources,
-                kind.tail,
-                b',"recipientAccountId":' if account else b"",
-                (known.get(account) or self._remember(account)) if account else b"",
-                b',"eventCategory":"Management"',
+                end,
+                _service(service_details) if service_details else b"",
                 self._tls.get((tls, host)) or self._remember_tls(tls, host) if tls else b"",
                 b"}",
             )
         )
 
-    def _remember(self, text: str | bytes) -> bytes:
-        made = quoted(text)
-        if len(text) <= _MAX_TEXT:
-            if len(self._quoted) >= _MAX_REMEMBERED:
-                self._quoted.clear()
-            self._quoted[text] = made
+    def _frame(self, caller: tuple[Kind, bytes, str, str, bytes, str]) -> _Frame:
+        kind, identity, region, source_ip, user_agent, account = caller
+        agent = b',"userAgent":' + quoted(user_agent) if user_agent else b""
+        recipient = b',"recipientAccountId":' + quoted(account) if account else b""
+        made = _Frame(
+            b'{"eventVersion":%b,"userIdentity":%b,"eventTime":"' % (quoted(_VERSION), identity),
+            b'%b%b,"sourceIPAddress":%b%b' % (kind.head, quoted(region), quoted(source_ip), agent),
+            b'%b%b,"eventCategory":"Management"' % (kind.tail, recipient),
+        )
+        if max(map(len, (region, source_ip, user_agent))) <= _MAX_TEXT:
+            if len(self._frames) >= _MAX_REMEMBERED:
+                self._frames.clear()
+            self._frames[caller] = made
         return made
 
     def _remember_tls(self, tls: tuple[str, str], host: bytes) -> bytes:
@@ -228,6 +237,12 @@ def _additional(additional: bytes) -> bytes:
     if len(additional) > _MAX_ADDITIONAL:
         additional = _omitted(additional)
     return b',"additionalEventData":' + additional
+
+
+def _service(details: bytes) -> bytes:
+    if len(details) > _MAX_PARAMETERS:
+        details = _omitted(details)
+    return b',"serviceEventDetails":' + details
 
 
 def _omitted(json_text: bytes) -> bytes:

@@ -219,8 +219,8 @@ class Worker:
             request_id=identifier,
             event_id=event_of(identifier),
             account=key.account,
-            additional=details,
             resources=resources([key.arn]),
+            service_details=details,
         )
         self._loop.call_soon_threadsafe(self._trail.append, record, _nobody_waits)
 
@@ -243,6 +243,7 @@ def _details(key: Key, *, rotated: bool) -> bytes:
         details |= {
             "rotationType": RotationType.AUTOMATIC.value,
             "keyOrigin": key.origin.value,
+            "previousKeyMaterialId": list(key.materials)[-2].hex(),
             "currentKeyMaterialId": key.current.id.hex(),
         }
     return json.dumps(details, separators=(",", ":")).encode()

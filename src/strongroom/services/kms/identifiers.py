@@ -12,7 +12,7 @@ Source: KMS API Reference, `KeyId` of each operation; messages as recorded.
 """
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 
 from strongroom.arn import Arn, partition_of
 from strongroom.errors import InvalidArn, NotFound
@@ -68,8 +68,13 @@ def _resource(call: Call, operation: str, text: str) -> str:
     return arn.resource
 
 
+@lru_cache(maxsize=4096)
+def _well_formed(key_id: str) -> bool:
+    return _KEY_ID.match(key_id) is not None
+
+
 def _by_id(kms: Kms | KmsBooks, call: Call, asked: str, key_id: str) -> Key:
-    if not _KEY_ID.match(key_id):
+    if not _well_formed(key_id):
         raise NotFound(f"Invalid keyId '{asked}'")
     key = kms.books.key(call.account, call.region, key_id)
     if key is None:

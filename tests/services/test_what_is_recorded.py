@@ -1,0 +1,219 @@
+"""One record for each request, refusals included, and it is there before the answer is."""
+
+import base64
+import json
+import secrets
+import urllib.error
+import urllib.request
+
+import pytest
+from answers import ACCOUNT
+from botocore.exceptions import ClientError
+from clockwork import DAY, folder_of, move
+from tests.conftest import start_dev
+
+pytestmark = pytest.mark.xdist_group("what-is-recorded")
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    server = start_dev("--workers", "2")
+    yield server
+    server.stop()
+
+
+def lines(server):
+    for path in (folder_of(server) / "audit").glob("*.jsonl"):
+        for line in path.read_bytes().splitlines():
+            if line.startswith(b'{"eventVersion":'):
+                yield line
+
+
+def recorded(server, request_id):
+    """The record of a request whose answer is here; there is exactly one."""
+    (event,) = [
+        event for event in map(json.loads, lines(server)) if request_id == event["requestID"]
+    ]
+    return event
+
+
+def record_of(server, answer):
+    return recorded(server, answer["ResponseMetadata"]["RequestId"])
+
+
+def post(server, headers, body=b"{}"):
+    """Status and request id of a request that nobody signed."""
+    headers = {"Content-Type": "application/x-amz-json-1.1"} | headers
+    request = urllib.request.Request(server.url + "/", body, headers, method="POST")
+    try:
+        answer = urllib.request.urlopen(request, timeout=10)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    with answer:
+        return answer.status, answer.headers["x-amzn-RequestId"]
+
+
+def refused(server, ask):
+    """The record of a request that a client was refused."""
+    with pytest.raises(ClientError) as caught:
+        ask()
+    return record_of(server, caught.value.response)
+
+
+def test_a_use_of_a_key(endpoint, kms, region):
+    key = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key["KeyId"])
+    event = record_of(
+        endpoint,
+        kms.encrypt(KeyId="alias/a", Plaintext=b"never to be seen", EncryptionContext={"a": "b"}),
+    )
+    identity = event.pop("userIdentity")
+    assert identity["arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    assert (identity["type"], identity["accountId"]) == ("Root", ACCOUNT)
+    for made in ("eventTime", "requestID", "eventID", "userAgent"):
+        assert event.pop(made)
+    assert event == {
+        "eventVersion": "1.11",
+        "eventSource": "kms.amazonaws.com",
+        "eventName": "Encrypt",
+        "awsRegion": region,
+        "sourceIPAddress": "127.0.0.1",
+        "requestParameters": {"keyId": "alias/a", "encryptionContext": {"a": "b"}},
+        "responseElements": None,
+        "additionalEventData": {"keyMaterialId": key["CurrentKeyMaterialId"]},
+        "readOnly": True,
+        "resources": [{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": key["Arn"]}],
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": ACCOUNT,
+        "eventCategory": "Management",
+    }
+
+
+def test_a_change_has_what_was_answered(endpoint, kms):
+    answer = kms.create_key(Description="d", Tags=[{"TagKey": "k", "TagValue": "v"}])
+    event = record_of(endpoint, answer)
+    assert event["readOnly"] is False
+    assert event["requestParameters"] == {
+        "description": "d",
+        "tags": [{"tagKey": "k", "tagValue": "v"}],
+    }
+    shown = event["responseElements"]["keyMetadata"]
+    assert shown["aWSAccountId"] == ACCOUNT
+    assert shown["keyId"] == answer["KeyMetadata"]["KeyId"]
+
+
+def test_both_keys_of_a_re_encryption(endpoint, kms):
+    one, other = (kms.create_key()["KeyMetadata"] for _ in range(2))
+    blob = kms.encrypt(KeyId=one["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    event = record_of(
+        endpoint, kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other["KeyId"])
+    )
+    assert [resource["ARN"] for resource in event["resources"]] == [one["Arn"], other["Arn"]]
+
+
+def test_who_asks_who_she_is(endpoint, region):
+    sts = endpoint.client("sts", region)
+    event = record_of(endpoint, sts.get_caller_identity())
+    assert (event["eventSource"], event["eventName"]) == ("sts.amazonaws.com", "GetCallerIdentity")
+
+
+def test_refusals_of_somebody_known(endpoint, kms, region):
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.disable_key(KeyId=key_id)
+    stranger = endpoint.client("kms", region, "111122223333")
+    arn = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]
+    for ask, code, message in (
+        (
+            lambda: kms.encrypt(KeyId=key_id, Plaintext=b"x"),
+            "DisabledException",
+            f"{arn} is disabled.",
+        ),
+        (
+            lambda: kms.describe_key(KeyId="fake"),
+            "NotFoundException",
+            "Invalid keyId 'fake'",
+        ),
+        (
+            lambda: kms.sign(KeyId=key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+            "NotImplementedException",
+            "Sign is not implemented yet.",
+        ),
+        (
+            lambda: kms.decrypt(CiphertextBlob=b"x" * 200),
+            "InvalidCiphertextException",
+            None,
+        ),
+    ):
+        event = refused(endpoint, ask)
+        assert (event["errorCode"], event.get("errorMessage")) == (code, message)
+        assert event["userIdentity"]["accountId"] == ACCOUNT
+    event = refused(endpoint, lambda: stranger.describe_key(KeyId=arn))
+    assert event["errorCode"] == "AccessDeniedException"
+    assert event["userIdentity"]["accountId"] == "111122223333"
+
+
+def test_refusals_of_nobody(endpoint, region):
+    for headers, body, name, code in (
+        ({}, b"{}", "Unknown", "MissingAuthenticationTokenException"),
+        (
+            {"X-Amz-Target": "TrentService.Encrypt"},
+            b"{",
+            "Encrypt",
+            "MissingAuthenticationTokenException",
+        ),
+        (
+            {"X-Amz-Target": "TrentService.Brew", "Authorization": "AWS4-HMAC-SHA256 x"},
+            b"{}",
+            "Unknown",
+            "UnknownOperationException",
+        ),
+    ):
+        status, request_id = post(endpoint, headers, body)
+        event = recorded(endpoint, request_id)
+        assert (status, event["eventName"], event["errorCode"]) == (400, name, code)
+        assert event["userIdentity"]["accountId"] == "ANONYMOUS_PRINCIPAL"
+        assert "recipientAccountId" not in event
+    wrong = endpoint.client("kms", region, "222233334444")
+    wrong._request_signer._credentials.secret_key = "wrong"
+    event = refused(endpoint, wrong.list_keys)
+    assert event["errorCode"] == "InvalidSignatureException"
+    assert event["userIdentity"]["accountId"] == "ANONYMOUS_PRINCIPAL"
+
+
+def test_what_happens_by_itself(endpoint, kms):
+    dies, rotates = (kms.create_key()["KeyMetadata"] for _ in range(2))
+    kms.schedule_key_deletion(KeyId=dies["KeyId"], PendingWindowInDays=7)
+    kms.enable_key_rotation(KeyId=rotates["KeyId"], RotationPeriodInDays=90)
+    move(endpoint, 91 * DAY)
+    current = kms.describe_key(KeyId=rotates["KeyId"])["KeyMetadata"]["CurrentKeyMaterialId"]
+    own = [event for event in map(json.loads, lines(endpoint)) if "serviceEventDetails" in event]
+    found = {(event["eventName"], event["resources"][0]["ARN"]): event for event in own}
+    assert len(found) == len(own)
+    deleted = found["DeleteKey", dies["Arn"]]
+    assert deleted["serviceEventDetails"] == {"keyId": dies["KeyId"]}
+    rotated = found["RotateKey", rotates["Arn"]]
+    assert rotated["serviceEventDetails"] == {
+        "keyId": rotates["KeyId"],
+        "rotationType": "AUTOMATIC",
+        "keyOrigin": "AWS_KMS",
+        "previousKeyMaterialId": rotates["CurrentKeyMaterialId"],
+        "currentKeyMaterialId": current,
+    }
+    for event in (deleted, rotated):
+        assert event["eventType"] == "AwsServiceEvent"
+        assert event["userIdentity"] == {"accountId": ACCOUNT, "invokedBy": "AWS Internal"}
+        assert (event["requestParameters"], event["responseElements"]) == (None, None)
+
+
+def test_no_secret_is_ever_recorded(endpoint, kms):
+    plaintext = secrets.token_bytes(48)
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key_id, Plaintext=plaintext)["CiphertextBlob"]
+    data_key = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256")
+    noise = kms.generate_random(NumberOfBytes=32)["Plaintext"]
+    kms.decrypt(CiphertextBlob=blob)
+    everything = b"\n".join(lines(endpoint))
+    for secret in (plaintext, blob, data_key["Plaintext"], data_key["CiphertextBlob"], noise):
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret)):
+            assert form not in everything
