@@ -1,0 +1,270 @@
+"""The decision, fast: what cannot change between requests is settled once, in `prepare`.
+
+    prepare(question, layers)    who, what and which resource: which statements are left, and what
+                                 of them depends on the circumstances
+    Prepared.decide(context)     the answer in these circumstances
+
+An explicit Deny anywhere wins.  What has to allow is said in `_combine`, which is all of AWS's
+evaluation logic that is not about a single statement:
+
+    same account      a resource's policy that names the caller itself is enough; one that names
+                      what the caller is a session of is limited by boundary and session policies;
+                      else identity, boundary and session policies must all allow
+    keys and roles    the resource's own policy must allow, or leave it to the account
+    other accounts    both sides must allow
+    grants            beside a key's policy, as if it named the grantee
+
+Source: IAM User Guide, "Policy evaluation logic"; KMS Developer Guide, "Key policies", "Grants".
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from strongroom.policy.caller import Caller, Kind, Named
+from strongroom.policy.compiled import Policy, Statement, Use
+from strongroom.policy.grants import Grant
+from strongroom.policy.kms import ACROSS_ACCOUNTS
+from strongroom.policy.layers import Layer, Layers, Question, Verdict
+from strongroom.policy.variables import Context
+
+Test = Callable[[Context], bool]
+
+
+class Decision(NamedTuple):
+    verdict: Verdict
+    layer: Layer | None  # that decided; None where nothing but the account's root user was needed
+    policy: Policy | None = None
+    statement: Statement | None = None
+    grant: Grant | None = None
+    note: str = ""  # where neither a policy nor its silence decided
+
+    @property
+    def allows(self) -> bool:
+        return self.verdict is Verdict.ALLOW
+
+
+class Heard(NamedTuple):
+    """A statement that is about this caller, action and resource, as far as that is settled."""
+
+    layer: Layer
+    policy: Policy
+    statement: Statement
+    named: Named
+    tests: tuple[Test, ...]  # what it still depends on
+
+    def applies(self, context: Context) -> bool:
+        return all(test(context) for test in self.tests)
+
+
+class HeardGrant(NamedTuple):
+    grant: Grant
+    named: Named
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """One question, asked of these layers in any circumstances."""
+
+    question: Question
+    denies: tuple[Heard, ...]
+    scps: tuple[tuple[Heard, ...], ...]
+    endpoint: tuple[Heard, ...] | None
+    resource: tuple[Heard, ...]  # the narrowest names first
+    identity: tuple[Heard, ...]
+    boundaries: tuple[Heard, ...] | None
+    session: tuple[Heard, ...] | None
+    grants: tuple[HeardGrant, ...]
+    strict: bool  # the resource's own policy must allow or delegate
+    refused: str  # why no policy could allow it
+    settled: Decision | None = None  # if nothing depends on the circumstances
+
+    def decide(self, context: Context) -> Decision:
+        return self.settled or _combine(self, context)
+
+
+_NO_CONTEXT: Context = {}
+
+
+def prepare(question: Question, layers: Layers) -> Prepared:
+    caller = question.caller
+    action = question.action.lower()
+    outside_scps = caller.kind in (Kind.SERVICE, Kind.ANONYMOUS) or caller.service_linked
+    outside_rcps = caller.service_linked or layers.of_aws_managed_key or action == "kms:retiregrant"
+    hear = _Hearing(question, action, bounded=bool(layers.boundaries))
+    scps = [] if outside_scps else [hear(Layer.SCP, level) for level in layers.scps]
+    for level in () if outside_rcps else layers.rcps:
+        # They only ever deny: what allows is attached to every level and cannot be taken off.
+        hear(Layer.RCP, level)
+    endpoint = _maybe(hear, Layer.ENDPOINT, layers.endpoint)
+    resource = hear(Layer.RESOURCE, () if layers.resource is None else (layers.resource,))
+    identity = hear(Layer.IDENTITY, layers.identity)
+    boundaries = _maybe(hear, Layer.BOUNDARY, layers.boundaries)
+    session = _maybe(hear, Layer.SESSION, layers.session)
+    if caller.kind is Kind.FEDERATED and session is None:
+        session = ()
+    resource.sort(key=lambda heard: -heard.named)
+    grants = tuple(
+        HeardGrant(grant, named)
+        for grant in layers.grants
+        if action in grant.actions and (named := grant.names_caller(caller))
+    )
+    prepared = Prepared(
+        question,
+        tuple(hear.denies),
+        tuple(map(tuple, scps)),
+        None if endpoint is None else tuple(endpoint),
+        tuple(resource),
+        tuple(identity),
+        None if boundaries is None else tuple(boundaries),
+        None if session is None else tuple(session),
+        grants,
+        _strict(question, action, layers.resource),
+        _refused(question, action),
+    )
+    if not hear.depends and not any(heard.grant.constrained for heard in grants):
+        prepared.settled = _combine(prepared, _NO_CONTEXT)
+    return prepared
+
+
+def decide(question: Question, layers: Layers, context: Context) -> Decision:
+    """One decision, from compiled policies."""
+    return prepare(question, layers).decide(context)
+
+
+def _strict(question: Question, action: str, policy: Policy | None) -> bool:
+    if action.startswith("kms:"):
+        return question.is_of_key
+    return policy is not None and policy.use is Use.TRUST
+
+
+def _refused(question: Question, action: str) -> str:
+    caller = question.caller
+    if caller.kind is Kind.ANONYMOUS and action.startswith("kms:"):
+        return "KMS serves nobody who does not say who they are"
+    if (
+        action.startswith("kms:")
+        and caller.kind is not Kind.SERVICE
+        and not question.same_account
+        and action not in ACROSS_ACCOUNTS
+    ):
+        return f"{question.action} does not work across accounts"
+    if caller.kind is Kind.ROOT and action == "sts:assumerole":
+        return "an account's root user cannot assume a role"
+    return ""
+
+
+class _Hearing:
+    """Collects the statements of each layer that may matter."""
+
+    def __init__(self, question: Question, action: str, *, bounded: bool) -> None:
+        self._caller: Caller = question.caller
+        self._arn = question.resource
+        self._action = action
+        self._bounded = bounded
+        self.denies: list[Heard] = []
+        self.depends = False  # something depends on the circumstances
+
+    def __call__(self, layer: Layer, policies: Iterable[Policy]) -> list[Heard]:
+        """The statements of a layer that allow; those that deny are kept aside."""
+        allows: list[Heard] = []
+        for policy in policies:
+            for statement in policy.about(self._action):
+                named = statement.names(self._caller)
+                if not named and not (
+                    self._bounded and statement.not_principals and not statement.allow
+                ):
+                    continue
+                tests = self._tests(statement)
+                if tests is None:
+                    continue
+                heard = Heard(layer, policy, statement, named or Named.ALONE, tests)
+                (allows if statement.allow else self.denies).append(heard)
+        return allows
+
+    def _tests(self, statement: Statement) -> tuple[Test, ...] | None:
+        """What a statement depends on; None if it is about another resource."""
+        where = statement.resources
+        tests = tuple(condition.holds for condition in statement.conditions)
+        if where is not None and not where.everything and where.templates:
+            arn = self._arn
+            tests = (lambda context: statement.includes(arn, context), *tests)
+        elif not statement.includes(self._arn, _NO_CONTEXT):
+            return None
+        if tests:
+            self.depends = True
+        return tests
+
+
+def _maybe(
+    hear: _Hearing, layer: Layer, policies: Sequence[Policy] | None
+) -> Sequence[Heard] | None:
+    return None if policies is None else hear(layer, policies)
+
+
+def _combine(asked: Prepared, context: Context) -> Decision:
+    """AWS's evaluation logic, over statements that are about this question."""
+
+    def first(heard: Iterable[Heard]) -> Heard | None:
+        return next((each for each in heard if each.applies(context)), None)
+
+    if (deny := first(asked.denies)) is not None:
+        return Decision(Verdict.EXPLICIT_DENY, deny.layer, deny.policy, deny.statement)
+    if any(first(level) is None for level in asked.scps):
+        return _silent(Layer.SCP)
+    if asked.endpoint is not None and first(asked.endpoint) is None:
+        return _silent(Layer.ENDPOINT)
+    if asked.refused:
+        return Decision(Verdict.IMPLICIT_DENY, Layer.RESOURCE, note=asked.refused)
+
+    question = asked.question
+    caller = question.caller
+    named = first(asked.resource)
+    if caller.kind in (Kind.SERVICE, Kind.ANONYMOUS):
+        if named is not None and named.named is Named.ALONE:
+            return _allowed(named)
+        for grant, _ in asked.grants:
+            if grant.holds(question.action.lower(), context):
+                return Decision(Verdict.ALLOW, Layer.GRANT, grant=grant)
+        return _silent(Layer.RESOURCE)
+
+    root = caller.kind is Kind.ROOT
+    identity = None if root else first(asked.identity)
+    limited: Layer | None = None  # what of boundary and session does not allow
+    if asked.session is not None and first(asked.session) is None:
+        limited = Layer.SESSION
+    if asked.boundaries is not None and not root and first(asked.boundaries) is None:
+        limited = Layer.BOUNDARY
+    # What of all the caller's own side does not.
+    missing = limited if root or identity is not None else Layer.IDENTITY
+    how = named.named if named is not None else Named.NOT
+
+    if question.same_account:
+        if named is not None and (how is Named.ALONE or (how is Named.LIMITED and limited is None)):
+            return _allowed(named)
+        if missing is None and (how or not asked.strict):
+            # The account's own policies, or its root user, to whom the resource leaves it.
+            return _allowed(named if identity is None else identity)
+        at_fault = (
+            (limited if how is Named.LIMITED else missing) if how or not asked.strict else None
+        )
+    else:
+        if named is not None and missing is None:
+            return _allowed(named)
+        at_fault = missing if named is not None else None
+
+    for grant, by in asked.grants:
+        needs = {Named.ALONE: None, Named.LIMITED: limited, Named.ACCOUNT: missing}[by]
+        if needs is None and grant.holds(question.action.lower(), context):
+            return Decision(Verdict.ALLOW, Layer.GRANT, grant=grant)
+    return _silent(at_fault or Layer.RESOURCE)
+
+
+def _allowed(heard: Heard | None) -> Decision:
+    if heard is None:
+        return Decision(Verdict.ALLOW, None)
+    return Decision(Verdict.ALLOW, heard.layer, heard.policy, heard.statement)
+
+
+def _silent(layer: Layer) -> Decision:
+    return Decision(Verdict.IMPLICIT_DENY, layer)

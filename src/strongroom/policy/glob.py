@@ -1,0 +1,161 @@
+"""Wildcards: `*` is any run of characters and `?` any one, matched in time linear in the subject.
+
+Policies are written by tenants and subjects are named by callers, so a backtracking matcher would
+hand both of them a way to stall the server.  Plain shapes, which make up nearly every real
+policy, are left to `str`; the rest runs on a bit-parallel automaton.
+
+Three readings of a pattern:
+
+* `like`: the whole string is one piece; a wildcard may be any character, line breaks too.
+* `resource`: an ARN pattern.  Up to the fifth colon a wildcard stays within its part, except that
+  a `*` that ends a part may run on past the colons.  Behind it wildcards cross colons.
+* `arn_like`: six parts compared one by one; a wildcard never leaves the first five.
+
+A pattern is a sequence of tokens, so that text put in for a variable is never a wildcard.
+
+Source: IAM User Guide, "IAM JSON policy elements: Resource" and "condition operators".
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import lru_cache
+
+Matcher = Callable[[str], bool]
+
+
+class Wild(Enum):
+    ANY = "*"
+    ONE = "?"
+
+
+Token = str | Wild
+Pattern = tuple[Token, ...]
+
+_SPLIT = re.compile(r"([*?])")
+_PARTS = 6  # of an ARN
+
+
+def tokens(text: str) -> Pattern:
+    """A pattern without variables: literal runs and wildcards."""
+    return tuple(Wild(each) if each in "*?" else each for each in _SPLIT.split(text) if each)
+
+
+def everything(pattern: Pattern) -> bool:
+    """Whether a pattern is `*` alone."""
+    return pattern == (Wild.ANY,)
+
+
+@lru_cache(maxsize=4096)
+def like(pattern: Pattern) -> Matcher:
+    """A predicate over whole strings."""
+    match pattern:
+        case ():
+            return lambda subject: not subject
+        case (str(text),):
+            return lambda subject: subject == text
+        case (Wild.ANY,):
+            return lambda _: True
+        case (str(head), Wild.ANY):
+            return lambda subject: subject.startswith(head)
+        case (Wild.ANY, str(tail)):
+            return lambda subject: subject.endswith(tail)
+        case (str(head), Wild.ANY, str(tail)):
+            least = len(head) + len(tail)
+            return lambda subject: (
+                len(subject) >= least and subject.startswith(head) and subject.endswith(tail)
+            )
+    return _automaton(pattern, arn=False)
+
+
+@lru_cache(maxsize=4096)
+def resource(pattern: Pattern) -> Matcher:
+    """A predicate over ARNs, or over `*`, which stands for no resource in particular."""
+    match pattern:
+        case (Wild.ANY,):
+            return lambda _: True
+        case (str(text),):
+            return lambda subject: subject == text
+    return _automaton(pattern, arn=True)
+
+
+@lru_cache(maxsize=4096)
+def arn_like(pattern: Pattern) -> Matcher:
+    """A predicate over ARNs for ArnLike and ArnEquals; a lone `*` takes any text."""
+    if everything(pattern):
+        return lambda _: True
+    parts = [like(part) for part in _split(pattern)]
+    if len(parts) != _PARTS:
+        return lambda _: False
+
+    def matches(subject: str) -> bool:
+        given = subject.split(":", _PARTS - 1)
+        return len(given) == _PARTS and all(
+            part(text) for part, text in zip(parts, given, strict=True)
+        )
+
+    return matches
+
+
+def _split(pattern: Pattern) -> list[Pattern]:
+    """A pattern at its first five colons."""
+    parts: list[list[Token]] = [[]]
+    for token in pattern:
+        if isinstance(token, Wild):
+            parts[-1].append(token)
+            continue
+        pieces = token.split(":", _PARTS - len(parts))
+        for at, piece in enumerate(pieces):
+            if at:
+                parts.append([])
+            if piece:
+                parts[-1].append(piece)
+    return [tuple(part) for part in parts]
+
+
+def _automaton(pattern: Sequence[Token], *, arn: bool) -> Matcher:
+    # Bit i of `live` means: the first i characters of the pattern, stars aside, are matched.  A
+    # star adds no position of its own; it lets the position that it stands at wait.
+    literal: dict[str, int] = {}
+    one_inside = one_across = waits_inside = waits_across = 0
+    here = 1
+    colons = 0
+    for at, token in enumerate(pattern):
+        free = not arn or colons >= _PARTS - 1
+        if token is Wild.ONE:
+            if free:
+                one_across |= here
+            else:
+                one_inside |= here
+            here <<= 1
+        elif token is Wild.ANY:
+            following = pattern[at + 1] if at + 1 < len(pattern) else ":"
+            ends_part = isinstance(following, str) and following.startswith(":")
+            if free or ends_part:
+                waits_across |= here
+            else:
+                waits_inside |= here
+        else:
+            for char in token:
+                literal[char] = literal.get(char, 0) | here
+                here <<= 1
+                colons += char == ":"
+    accepted = here
+    one_inside |= one_across
+    waits_inside |= waits_across
+    # Outside ARNs a colon is a character like any other.
+    one_colon, waits_colon = (one_across, waits_across) if arn else (one_inside, waits_inside)
+    known = literal.get
+
+    def matches(subject: str) -> bool:
+        live = 1
+        for char in subject:
+            if char == ":":
+                live = (live & (known(char, 0) | one_colon)) << 1 | (live & waits_colon)
+            else:
+                live = (live & (known(char, 0) | one_inside)) << 1 | (live & waits_inside)
+            if not live:
+                return False
+        return bool(live & accepted)
+
+    return matches

@@ -1,0 +1,61 @@
+"""Everything that has a say in one decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from strongroom.policy.caller import Caller
+from strongroom.policy.compiled import Policy
+from strongroom.policy.grants import Grant
+
+
+class Layer(Enum):
+    """Who may have decided, in the order in which a denial is told."""
+
+    SCP = "service control policy"
+    RCP = "resource control policy"
+    ENDPOINT = "VPC endpoint policy"
+    RESOURCE = "resource-based policy"
+    IDENTITY = "identity-based policy"
+    BOUNDARY = "permissions boundary"
+    SESSION = "session policy"
+    GRANT = "grant"
+
+
+class Verdict(Enum):
+    ALLOW = "Allow"
+    IMPLICIT_DENY = "ImplicitDeny"
+    EXPLICIT_DENY = "ExplicitDeny"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """May `caller` do `action` to `resource`?  The circumstances come with the asking."""
+
+    caller: Caller
+    action: str  # "kms:Decrypt", as AWS spells it
+    resource: str  # an ARN, or "*" where the action has none
+    account: str  # that owns the resource
+
+    @property
+    def same_account(self) -> bool:
+        return self.caller.account == self.account
+
+    @property
+    def is_of_key(self) -> bool:
+        return self.resource.partition(":key/")[0].startswith("arn:") and ":kms:" in self.resource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """None where a layer does not exist, which is not the same as an empty one."""
+
+    identity: Sequence[Policy] = ()
+    boundaries: Sequence[Policy] | None = None
+    session: Sequence[Policy] | None = None
+    resource: Policy | None = None
+    scps: Sequence[Sequence[Policy]] = ()  # by level, from the root down to the account
+    rcps: Sequence[Sequence[Policy]] = ()
+    endpoint: Sequence[Policy] | None = None
+    grants: Sequence[Grant] = ()
+    of_aws_managed_key: bool = False

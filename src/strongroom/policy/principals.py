@@ -1,0 +1,102 @@
+"""The Principal and NotPrincipal elements.
+
+Rules kept here:
+
+* A principal whose unique id is known is matched by that alone: whoever is made later under the
+  same name is somebody else.
+* A name with a wildcard in it, other than `*` by itself, matches nobody; it is refused when written.
+* NotPrincipal with Deny spares a caller only if every level of it is listed: session, role and
+  account; user and account.  With Allow it includes only those of whom no level is listed.
+
+Source: IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrincipal".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from strongroom.policy.caller import Caller, Kind, Named, role_key
+from strongroom.policy.document import Node
+
+_ROOT = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):root")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """Those that an element lists."""
+
+    everybody: bool
+    accounts: frozenset[str]
+    names: frozenset[str]  # ARNs and unique ids
+    role_keys: frozenset[str]
+    services: frozenset[str]
+    federated: frozenset[str]
+
+    def names_caller(self, caller: Caller) -> Named:
+        """The narrowest way in which the caller is listed."""
+        best = Named.NOT
+        if self.everybody:
+            return Named.ALONE
+        if caller.kind is Kind.SERVICE:
+            return Named.ALONE if caller.arn in self.services else Named.NOT
+        if self.names:
+            for name, named in caller.names.items():
+                if named > best and name in self.names:
+                    best = named
+            if best < Named.LIMITED and not caller.path_known and caller.role in self.role_keys:
+                best = Named.LIMITED
+        if best is Named.NOT and caller.account in self.accounts:
+            best = Named.ACCOUNT
+        return best
+
+    def spares(self, caller: Caller) -> bool:
+        """Whether a Deny with these as its NotPrincipal leaves the caller alone."""
+        if self.everybody:
+            return True
+        if caller.kind in (Kind.SERVICE, Kind.ANONYMOUS):
+            return caller.arn in self.services
+        levels = all(any(name in self.names for name in row) for row in caller.levels)
+        if not caller.path_known:
+            levels = levels and caller.role in self.role_keys
+        return levels and caller.account in self.accounts
+
+
+def read(node: Node, ids: Mapping[str, str]) -> Principals:
+    """The principals of an element; `ids` has the unique ids of ARNs that were known when the
+    document was kept.  What is malformed lists nobody.
+    """
+    listed: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    if node.value == "*":
+        listed["AWS"] = ["*"]
+    elif isinstance(node.value, dict):
+        for kind, under in node.value.items():
+            if kind in listed:
+                listed[kind] = [item.value for item in under.items if isinstance(item.value, str)]
+    accounts, names, everybody = set(), set(), False
+    for text in listed["AWS"]:
+        if text == "*":
+            everybody = True
+        elif _ACCOUNT.fullmatch(text):
+            accounts.add(text)
+        elif (root := _ROOT.fullmatch(text)) is not None:
+            accounts.add(root[1])
+        elif "*" not in text and "?" not in text:
+            names.add(ids.get(text, text))
+    return Principals(
+        everybody,
+        frozenset(accounts),
+        frozenset(names),
+        frozenset(role_key(name) for name in names) - {""},
+        frozenset(listed["Service"]),
+        frozenset(listed["Federated"]),
+    )
+
+
+def named(node: Node) -> list[Node]:
+    """The nodes of all names under `AWS`."""
+    if not isinstance(node.value, dict) or "AWS" not in node.value:
+        return []
+    return [item for item in node.value["AWS"].items if isinstance(item.value, str)]

@@ -1,0 +1,79 @@
+"""Resources: ARN patterns, with variables behind the fifth colon.
+
+An ARN with fewer than six parts means different things by where it stands: in what belongs to a
+principal the missing parts are `*`; in a resource's own policy it counts only if it has a wildcard;
+in a service control policy likewise; in a resource control policy never.
+
+Source: IAM User Guide, "IAM JSON policy elements: Resource"; short ARNs as measured by others.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from strongroom.policy.glob import Matcher, Pattern, resource, tokens
+from strongroom.policy.variables import Context, Template, Variable, template
+
+_PARTS = 6
+
+
+class Short(Enum):
+    """What is made of an ARN with fewer than six parts."""
+
+    COMPLETED = "its missing parts are `*`"
+    WITH_WILDCARD = "it counts if it has a wildcard"
+    NEVER = "it matches nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    fixed: tuple[Matcher, ...]
+    templates: tuple[Template, ...]
+    everything: bool
+
+    def include(self, arn: str, context: Context) -> bool:
+        if self.everything or any(matches(arn) for matches in self.fixed):
+            return True
+        return any(_matches(each, arn, context) for each in self.templates)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(
+            part.key for each in self.templates for part in each.parts if isinstance(part, Variable)
+        )
+
+
+def read(patterns: Iterable[str], *, variables: bool, short: Short) -> Resources:
+    fixed: list[Matcher] = []
+    templates: list[Template] = []
+    everything = False
+    for text in patterns:
+        if text == "*":
+            everything = True
+            continue
+        found = template(text) if variables and _behind_fifth_colon(text) else None
+        if found is not None:
+            templates.append(found)
+            continue
+        pattern = tokens(text)
+        if text.count(":") >= _PARTS - 1:
+            fixed.append(resource(pattern))
+        else:
+            fixed.extend(_short(text, pattern, short))
+    return Resources(tuple(fixed), tuple(templates), everything)
+
+
+def _short(text: str, pattern: Pattern, short: Short) -> list[Matcher]:
+    has_wildcard = "*" in text or "?" in text
+    if short is Short.NEVER or (short is Short.WITH_WILDCARD and not has_wildcard):
+        return []
+    return [resource(pattern), resource(tokens(text + ":*"))]
+
+
+def _behind_fifth_colon(text: str) -> bool:
+    return text.partition("${")[0].count(":") >= _PARTS - 1
+
+
+def _matches(each: Template, arn: str, context: Context) -> bool:
+    pattern = each.filled(context)
+    return pattern is not None and resource(pattern)(arn)
