@@ -16,7 +16,7 @@ from typing import NamedTuple
 from strongroom.policy import actions, principals, resources
 from strongroom.policy.actions import Selector
 from strongroom.policy.caller import Caller, Named
-from strongroom.policy.conditions import Condition, compile_condition
+from strongroom.policy.conditions import Condition, Test, compile_condition, together
 from strongroom.policy.document import Lines, Malformed, Node, Place, parse
 from strongroom.policy.principals import Principals
 from strongroom.policy.resources import Resources, Short
@@ -79,6 +79,7 @@ class Statement:
     span: Span
     inert: str  # why it never applies, if so
     broken: str  # why it cannot be understood, if so
+    test: Test | None = None  # all conditions together; None if there are none
 
     def names(self, caller: Caller) -> Named:
         """How it means the caller; ALONE in a document without principals."""
@@ -100,8 +101,14 @@ class Statement:
             return True
         return self.resources.include(arn, context) is not self.not_resources
 
-    def holds(self, context: Context) -> bool:
-        return all(condition.holds(context) for condition in self.conditions)
+    @property
+    def depends_for_resource(self) -> bool:
+        """Whether its resources are known only with the circumstances."""
+        return (
+            self.resources is not None
+            and bool(self.resources.templates)
+            and not self.resources.everything
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +195,7 @@ class _Reader:
         what = _texts(members.get("Action") or members.get("NotAction"))
         where = members.get("Resource") or members.get("NotResource")
         listed = principals.read(who, self._ids) if who is not None else None
+        conditions = self._conditions(members.get("Condition"), deny=not allow)
         return Statement(
             index,
             name,
@@ -204,10 +212,11 @@ class _Reader:
                 short=_SHORT.get(self._use, Short.WITH_WILDCARD),
             ),
             "NotResource" in members,
-            self._conditions(members.get("Condition"), deny=not allow),
+            conditions,
             span,
             self._inert(members),
             "",
+            together(conditions),
         )
 
     def _fault(self, members: dict[str, Node]) -> str:

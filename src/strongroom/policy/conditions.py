@@ -39,6 +39,19 @@ class Condition:
     keys: frozenset[str]  # all that it looks at, variables included
 
 
+def together(conditions: Sequence[Condition]) -> Test | None:
+    """All of them as one; None if there are none."""
+    match [condition.holds for condition in conditions]:
+        case []:
+            return None
+        case [one]:
+            return one
+        case [one, other]:
+            return lambda context: one(context) and other(context)
+        case several:
+            return lambda context: all(holds(context) for holds in several)
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """An operator's name taken apart."""
@@ -157,6 +170,22 @@ def _test(
                 return deny if negated else False
 
     absent = negated or found.if_exists
+    if found.set == "" and len(fixed) == 1 and not templates:
+        (alone,) = fixed
+
+        def plain(context: Context) -> bool:
+            """`single`, without a call in between."""
+            value = context.get(key)
+            if value is None:
+                return absent
+            if not isinstance(value, str):
+                return False
+            try:
+                return alone(value) is not negated
+            except Unreadable:
+                return deny if negated else False
+
+        return plain
 
     def single(context: Context) -> bool:
         value = context.get(key)

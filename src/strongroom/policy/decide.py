@@ -17,9 +17,10 @@ evaluation logic that is not about a single statement:
 Source: IAM User Guide, "Policy evaluation logic"; KMS Developer Guide, "Key policies", "Grants".
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+import msgspec
 
 from strongroom.policy.caller import Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Statement, Use
@@ -44,17 +45,14 @@ class Decision(NamedTuple):
         return self.verdict is Verdict.ALLOW
 
 
-class Heard(NamedTuple):
+class Heard(msgspec.Struct, frozen=True):
     """A statement that is about this caller, action and resource, as far as that is settled."""
 
     layer: Layer
     policy: Policy
     statement: Statement
     named: Named
-    tests: tuple[Test, ...]  # what it still depends on
-
-    def applies(self, context: Context) -> bool:
-        return all(test(context) for test in self.tests)
+    test: Test | None  # what it still depends on
 
 
 class HeardGrant(NamedTuple):
@@ -62,19 +60,19 @@ class HeardGrant(NamedTuple):
     named: Named
 
 
-@dataclass(slots=True, eq=False)
-class Prepared:
+class Prepared(msgspec.Struct, eq=False):
     """One question, asked of these layers in any circumstances."""
 
     question: Question
-    denies: tuple[Heard, ...]
-    scps: tuple[tuple[Heard, ...], ...]
-    endpoint: tuple[Heard, ...] | None
-    resource: tuple[Heard, ...]  # the narrowest names first
-    identity: tuple[Heard, ...]
-    boundaries: tuple[Heard, ...] | None
-    session: tuple[Heard, ...] | None
-    grants: tuple[HeardGrant, ...]
+    action: str  # lower case
+    denies: list[Heard]
+    scps: list[list[Heard]]
+    endpoint: list[Heard] | None
+    resource: list[Heard]  # the narrowest names first
+    identity: list[Heard]
+    boundaries: list[Heard] | None
+    session: list[Heard] | None
+    grants: list[HeardGrant]
     strict: bool  # the resource's own policy must allow or delegate
     refused: str  # why no policy could allow it
     settled: Decision | None = None  # if nothing depends on the circumstances
@@ -89,35 +87,40 @@ _NO_CONTEXT: Context = {}
 def prepare(question: Question, layers: Layers) -> Prepared:
     caller = question.caller
     action = question.action.lower()
-    outside_scps = caller.kind in (Kind.SERVICE, Kind.ANONYMOUS) or caller.service_linked
-    outside_rcps = caller.service_linked or layers.of_aws_managed_key or action == "kms:retiregrant"
     hear = _Hearing(question, action, bounded=bool(layers.boundaries))
-    scps = [] if outside_scps else [hear(Layer.SCP, level) for level in layers.scps]
-    for level in () if outside_rcps else layers.rcps:
-        # They only ever deny: what allows is attached to every level and cannot be taken off.
-        hear(Layer.RCP, level)
-    endpoint = _maybe(hear, Layer.ENDPOINT, layers.endpoint)
-    resource = hear(Layer.RESOURCE, () if layers.resource is None else (layers.resource,))
+    scps: list[list[Heard]] = []
+    if layers.scps and not (caller.kind in (Kind.SERVICE, Kind.ANONYMOUS) or caller.service_linked):
+        scps = [hear(Layer.SCP, level) for level in layers.scps]
+    if layers.rcps and not (
+        caller.service_linked or layers.of_aws_managed_key or action == "kms:retiregrant"
+    ):
+        for level in layers.rcps:
+            # They only ever deny: what allows is attached to each level and cannot be taken off.
+            hear(Layer.RCP, level)
+    endpoint = None if layers.endpoint is None else hear(Layer.ENDPOINT, layers.endpoint)
+    resource = [] if layers.resource is None else hear(Layer.RESOURCE, (layers.resource,))
+    if len(resource) > 1:
+        resource.sort(key=lambda heard: -heard.named)
     identity = hear(Layer.IDENTITY, layers.identity)
-    boundaries = _maybe(hear, Layer.BOUNDARY, layers.boundaries)
-    session = _maybe(hear, Layer.SESSION, layers.session)
-    if caller.kind is Kind.FEDERATED and session is None:
-        session = ()
-    resource.sort(key=lambda heard: -heard.named)
-    grants = tuple(
+    boundaries = None if layers.boundaries is None else hear(Layer.BOUNDARY, layers.boundaries)
+    session = None if layers.session is None else hear(Layer.SESSION, layers.session)
+    if session is None and caller.kind is Kind.FEDERATED:
+        session = []
+    grants = [
         HeardGrant(grant, named)
         for grant in layers.grants
         if action in grant.actions and (named := grant.names_caller(caller))
-    )
+    ]
     prepared = Prepared(
         question,
-        tuple(hear.denies),
-        tuple(map(tuple, scps)),
-        None if endpoint is None else tuple(endpoint),
-        tuple(resource),
-        tuple(identity),
-        None if boundaries is None else tuple(boundaries),
-        None if session is None else tuple(session),
+        action,
+        hear.denies,
+        scps,
+        endpoint,
+        resource,
+        identity,
+        boundaries,
+        session,
         grants,
         _strict(question, action, layers.resource),
         _refused(question, action),
@@ -175,65 +178,54 @@ class _Hearing:
                     self._bounded and statement.not_principals and not statement.allow
                 ):
                     continue
-                tests = self._tests(statement)
-                if tests is None:
+                test: Test | None
+                if statement.depends_for_resource:
+                    test = _with_resource(statement, self._arn)
+                elif statement.includes(self._arn, _NO_CONTEXT):
+                    test = statement.test
+                else:
                     continue
-                heard = Heard(layer, policy, statement, named or Named.ALONE, tests)
+                if test is not None:
+                    self.depends = True
+                heard = Heard(layer, policy, statement, named or Named.ALONE, test)
                 (allows if statement.allow else self.denies).append(heard)
         return allows
 
-    def _tests(self, statement: Statement) -> tuple[Test, ...] | None:
-        """What a statement depends on; None if it is about another resource."""
-        where = statement.resources
-        tests = tuple(condition.holds for condition in statement.conditions)
-        if where is not None and not where.everything and where.templates:
-            arn = self._arn
-            tests = (lambda context: statement.includes(arn, context), *tests)
-        elif not statement.includes(self._arn, _NO_CONTEXT):
-            return None
-        if tests:
-            self.depends = True
-        return tests
 
-
-def _maybe(
-    hear: _Hearing, layer: Layer, policies: Sequence[Policy] | None
-) -> Sequence[Heard] | None:
-    return None if policies is None else hear(layer, policies)
+def _with_resource(statement: Statement, arn: str) -> Test:
+    test = statement.test
+    return lambda context: statement.includes(arn, context) and (test is None or test(context))
 
 
 def _combine(asked: Prepared, context: Context) -> Decision:
     """AWS's evaluation logic, over statements that are about this question."""
-
-    def first(heard: Iterable[Heard]) -> Heard | None:
-        return next((each for each in heard if each.applies(context)), None)
-
-    if (deny := first(asked.denies)) is not None:
+    if (deny := _first(asked.denies, context)) is not None:
         return Decision(Verdict.EXPLICIT_DENY, deny.layer, deny.policy, deny.statement)
-    if any(first(level) is None for level in asked.scps):
-        return _silent(Layer.SCP)
-    if asked.endpoint is not None and first(asked.endpoint) is None:
+    for level in asked.scps:
+        if _first(level, context) is None:
+            return _silent(Layer.SCP)
+    if asked.endpoint is not None and _first(asked.endpoint, context) is None:
         return _silent(Layer.ENDPOINT)
     if asked.refused:
         return Decision(Verdict.IMPLICIT_DENY, Layer.RESOURCE, note=asked.refused)
 
     question = asked.question
     caller = question.caller
-    named = first(asked.resource)
+    named = _first(asked.resource, context)
     if caller.kind in (Kind.SERVICE, Kind.ANONYMOUS):
         if named is not None and named.named is Named.ALONE:
             return _allowed(named)
         for grant, _ in asked.grants:
-            if grant.holds(question.action.lower(), context):
+            if grant.holds(asked.action, context):
                 return Decision(Verdict.ALLOW, Layer.GRANT, grant=grant)
         return _silent(Layer.RESOURCE)
 
     root = caller.kind is Kind.ROOT
-    identity = None if root else first(asked.identity)
+    identity = None if root else _first(asked.identity, context)
     limited: Layer | None = None  # what of boundary and session does not allow
-    if asked.session is not None and first(asked.session) is None:
+    if asked.session is not None and _first(asked.session, context) is None:
         limited = Layer.SESSION
-    if asked.boundaries is not None and not root and first(asked.boundaries) is None:
+    if asked.boundaries is not None and not root and _first(asked.boundaries, context) is None:
         limited = Layer.BOUNDARY
     # What of all the caller's own side does not.
     missing = limited if root or identity is not None else Layer.IDENTITY
@@ -255,9 +247,17 @@ def _combine(asked: Prepared, context: Context) -> Decision:
 
     for grant, by in asked.grants:
         needs = {Named.ALONE: None, Named.LIMITED: limited, Named.ACCOUNT: missing}[by]
-        if needs is None and grant.holds(question.action.lower(), context):
+        if needs is None and grant.holds(asked.action, context):
             return Decision(Verdict.ALLOW, Layer.GRANT, grant=grant)
     return _silent(at_fault or Layer.RESOURCE)
+
+
+def _first(heard: Iterable[Heard], context: Context) -> Heard | None:
+    """The first statement that applies."""
+    for each in heard:
+        if each.test is None or each.test(context):
+            return each
+    return None
 
 
 def _allowed(heard: Heard | None) -> Decision:

@@ -60,12 +60,7 @@ def like(pattern: Pattern) -> Matcher:
             return lambda subject: subject.startswith(head)
         case (Wild.ANY, str(tail)):
             return lambda subject: subject.endswith(tail)
-        case (str(head), Wild.ANY, str(tail)):
-            least = len(head) + len(tail)
-            return lambda subject: (
-                len(subject) >= least and subject.startswith(head) and subject.endswith(tail)
-            )
-    return _automaton(pattern, arn=False)
+    return _pieces(pattern) if Wild.ONE not in pattern else _automaton(pattern, arn=False)
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +71,54 @@ def resource(pattern: Pattern) -> Matcher:
             return lambda _: True
         case (str(text),):
             return lambda subject: subject == text
+    if _is_free(pattern):
+        return _pieces(pattern)
     return _automaton(pattern, arn=True)
+
+
+def _is_free(pattern: Pattern) -> bool:
+    """Whether no wildcard of an ARN pattern is held by its part."""
+    colons = 0
+    for at, token in enumerate(pattern):
+        if isinstance(token, str):
+            colons += token.count(":")
+        elif colons < _PARTS - 1 and (token is Wild.ONE or not _ends_part(pattern, at)):
+            return False
+    return Wild.ONE not in pattern
+
+
+def _ends_part(pattern: Sequence[Token], at: int) -> bool:
+    following = pattern[at + 1] if at + 1 < len(pattern) else ":"
+    return isinstance(following, str) and following.startswith(":")
+
+
+def _pieces(pattern: Pattern) -> Matcher:
+    """For patterns whose only wildcards are stars that may be anything: the text between them must
+    come in its order, each piece as early as it can.
+    """
+    head = pattern[0] if isinstance(pattern[0], str) else ""
+    tail = pattern[-1] if isinstance(pattern[-1], str) else ""
+    inner = pattern[bool(head) : len(pattern) - bool(tail)]
+    middle = tuple(token for token in inner if isinstance(token, str))
+    least = len(head) + len(tail)
+
+    def matches(subject: str) -> bool:
+        end = len(subject) - len(tail)
+        if end < len(head) or not subject.startswith(head) or not subject.endswith(tail):
+            return False
+        at = len(head)
+        for piece in middle:
+            at = subject.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    if not middle:
+        return lambda subject: (
+            len(subject) >= least and subject.startswith(head) and subject.endswith(tail)
+        )
+    return matches
 
 
 @lru_cache(maxsize=4096)
@@ -129,9 +171,7 @@ def _automaton(pattern: Sequence[Token], *, arn: bool) -> Matcher:
                 one_inside |= here
             here <<= 1
         elif token is Wild.ANY:
-            following = pattern[at + 1] if at + 1 < len(pattern) else ":"
-            ends_part = isinstance(following, str) and following.startswith(":")
-            if free or ends_part:
+            if free or _ends_part(pattern, at):
                 waits_across |= here
             else:
                 waits_inside |= here

@@ -43,7 +43,8 @@ class Question:
 
     @property
     def is_of_key(self) -> bool:
-        return self.resource.partition(":key/")[0].startswith("arn:") and ":kms:" in self.resource
+        """Asked of a KMS action alone, whose resource is a key, an alias or `*`."""
+        return ":key/" in self.resource
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,9 +32,12 @@ class Resources:
     everything: bool
 
     def include(self, arn: str, context: Context) -> bool:
-        if self.everything or any(matches(arn) for matches in self.fixed):
+        if self.everything:
             return True
-        return any(_matches(each, arn, context) for each in self.templates)
+        for matches in self.fixed:
+            if matches(arn):
+                return True
+        return bool(self.templates) and any(_matches(each, arn, context) for each in self.templates)
 
     @property
     def keys(self) -> frozenset[str]:
