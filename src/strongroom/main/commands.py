@@ -20,7 +20,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from strongroom import __version__
-from strongroom.cli import clock, environment, files
+from strongroom.cli import clock, environment, files, policies
 from strongroom.errors import Fault, SetupError
 
 app = typer.Typer(
@@ -217,6 +217,8 @@ app.command(name="env")(environment.env)
 app.command(name="clock")(clock.clock)
 app.command(name="encrypt")(files.encrypt)
 app.command(name="decrypt")(files.decrypt)
+
+app.add_typer(policies.policy, name="policy")
 
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
