@@ -159,7 +159,7 @@ def _filled(data: Path, count: int) -> Filled:
             for _ in range(begun, min(begun + _TRANSACTION, count)):
                 key = new_key(
                     backing,
-                    Call(owner, REGION, "", time.time()),
+                    Call(root("aws", owner), REGION, time.time()),
                     manager=Manager.CUSTOMER,
                     description="",
                     policy=policies.default(owner, REGION),

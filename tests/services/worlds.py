@@ -17,8 +17,10 @@ from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import Fault
 from strongroom.services.call import Call, Prepare
 from strongroom.services.kms import OPERATIONS
+from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.operation import Way
+from strongroom.services.principal import root
 from strongroom.storage.database import Database
 from strongroom.storage.migrations import migrate
 from strongroom.storage.page import Page
@@ -28,6 +30,7 @@ from strongroom.wire.shapes import kms as shapes
 
 ACCOUNT = "000000000000"
 REGION = "test-1"
+WHO = root("aws", ACCOUNT)
 
 
 class Refusal(Exception):
@@ -53,6 +56,7 @@ class InProcess:
         shutil.copy(template, file)
         self._store = Store(Database(file), new_root_key(), Page.blank())
         self._backing = SoftwareBacking()
+        self._decisions = Decisions()
         self.now = 1_800_000_000.0
 
     def ask(self, operation, members):
@@ -60,7 +64,7 @@ class InProcess:
         request = msgspec.convert(
             members, shapes.OPERATIONS[operation].input, builtin_types=(bytes,)
         )
-        call = Call(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root", self.now)
+        call = Call(WHO, REGION, self.now)
         try:
             try:
                 answer = self._run(handler, way, call, request)
@@ -75,7 +79,7 @@ class InProcess:
     def _run(self, handler, way, call, request):
         if way is Way.WRITING:
             with self._store.writing() as books:
-                return handler(KmsBooks(books, self._backing), call, request)
+                return handler(KmsBooks(books, self._backing, self._decisions), call, request)
         with self._store.reading() as books:
             world = Kms if way is Way.MEMORY else KmsBooks
             return handler(world(books, self._backing), call, request)

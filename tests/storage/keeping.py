@@ -6,6 +6,7 @@ from strongroom.keys.alias import Alias
 from strongroom.keys.specs import Manager
 from strongroom.services.call import Call
 from strongroom.services.kms.managed import new_key
+from strongroom.services.principal import root
 
 NOW = 1_800_000_000.0
 HERE = ("000000000000", "test-1")
@@ -15,7 +16,7 @@ STRANGER = ("111122223333", "test-1")
 
 def call_from(place):
     account, region = place
-    return Call(account, region, f"arn:aws:iam::{account}:root", NOW)
+    return Call(root("aws", account), region, NOW)
 
 
 def keep_key(store, backing, place=HERE, **change):

@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from strongroom.keys.envelope import Material
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SPECS, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
+
+
+class About(NamedTuple):
+    """What policies may ask of a key that is no property of it."""
+
+    aliases: tuple[str, ...]  # names, in order
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ is with the operating system; if the record could not be written, what leaves is
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from strongroom.arn import Arn, partition_of
+from strongroom.arn import Arn
 from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
 from strongroom.audit.identifiers import event_of
@@ -20,6 +20,7 @@ from strongroom.wire import faults, redaction
 
 _UNROUTED = Kind("strongroom.unknown", "Unknown", read_only=True)
 _NULL = b"null"
+_ANONYMOUS = event.anonymous()
 
 Append = Callable[[bytes, Callable[[bool], None]], None]
 """Queue a record; the callback learns whether it was written."""
@@ -55,19 +56,19 @@ class Recording:
     def _event(self, exchange: Exchange) -> bytes:
         request, endpoint, fault = exchange.request, exchange.endpoint, exchange.fault
         headers = request.headers
-        account, scope = exchange.account, exchange.scope
+        who, scope = exchange.who, exchange.scope
         region = "" if scope is None else scope.region
         call = exchange.call
         return self._record(
             _UNROUTED if endpoint is None else self._kind(endpoint),
-            event.anonymous() if account is None else _root(account, exchange.key_id or "", region),
+            _ANONYMOUS if who is None else who.identity_json,
             at=self._now(),
             region=region,
             source_ip=request.peer,
             user_agent=headers.get(b"user-agent", b""),
             request_id=exchange.id,
             event_id=event_of(exchange.id),
-            account=account or "",
+            account="" if who is None else who.caller.account,
             request=_parameters(exchange),
             response=_elements(exchange),
             additional=_additional(call),
@@ -131,8 +132,3 @@ def _resource(arn: str) -> bytes:
         event.quoted(Arn.parse(arn).account),
         event.quoted(arn),
     )
-
-
-@lru_cache(maxsize=1024)
-def _root(account: str, key_id: str, region: str) -> bytes:
-    return event.root(account, key_id, partition_of(region))

@@ -6,6 +6,7 @@ from strongroom.backings.software import SoftwareBacking
 from strongroom.jobs import Done
 from strongroom.server.operations import Offered
 from strongroom.services import clock, kms, sts
+from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks, Reading, Writing
 from strongroom.storage.page import Page
 from strongroom.wire.protocol import Protocol
@@ -14,8 +15,10 @@ from strongroom.wire.shapes import sts as sts_shapes
 
 
 def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
+    decisions = Decisions()
+
     def over(books: Writing) -> KmsBooks:
-        return KmsBooks(books, backing)
+        return KmsBooks(books, backing, decisions)
 
     return Offered(
         wire=kms_shapes.SERVICE,
@@ -23,7 +26,7 @@ def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
         source="kms.amazonaws.com",
         shapes=kms_shapes.OPERATIONS,
         operations=kms.OPERATIONS,
-        memory=Kms(memory, backing),
+        memory=Kms(memory, backing, decisions),
         books=over,
     )
 

@@ -33,6 +33,7 @@ from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.main import services
 from strongroom.main.counting import Counting
+from strongroom.main.principals import Principals
 from strongroom.main.recording import Recording, resources
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.harden import harden
@@ -142,6 +143,7 @@ class Worker:
         self._dispatch = Dispatcher(
             offered,
             credential=Credentials(self._registry, throw_away=settings.throw_away),
+            principal=Principals(),
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,

@@ -21,12 +21,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from strongroom.arn import partition_of
 from strongroom.errors import Fault, InternalFailure, NotReady, Unavailable
 from strongroom.server.exchange import Exchange
 from strongroom.server.http import Answer, Reply, Request
@@ -35,6 +34,7 @@ from strongroom.server.operations import Endpoint, Offered, table
 from strongroom.server.routing import Router, protocol_of
 from strongroom.services.call import Call, Prepare
 from strongroom.services.operation import Way
+from strongroom.services.principal import Principal
 from strongroom.sigv4.verify import Verifier
 from strongroom.wire import faults
 from strongroom.wire.shape import Shape
@@ -83,6 +83,7 @@ class Dispatcher:
         services: list[Offered],
         *,
         credential: Callable[[str], Credential | None],
+        principal: Callable[[Any, str], Principal],
         memory: Memory,
         ledger: Ledger,
         threads: Threads,
@@ -95,6 +96,7 @@ class Dispatcher:
         self._route = Router(table(services))
         self._verify = Verifier().verify
         self._credential = credential
+        self._principal = principal
         self._memory = memory
         self._ledger = ledger
         self._threads = threads
@@ -125,11 +127,17 @@ class Dispatcher:
                 now=self._true_now(),
                 lookup=self._credential,
             )
-            account, exchange.key_id, exchange.scope = credential.account, credential.key_id, scope
-            exchange.account = account
+            exchange.scope = scope
+            exchange.who = who = self._principal(credential, scope.region)
             asked = exchange.asked = endpoint.decode(content)
-            call = Call(account, scope.region, root_user(account, scope.region), self._now())
-            exchange.call = call
+            call = exchange.call = Call(
+                who,
+                scope.region,
+                self._now(),
+                request.peer,
+                request.headers.get(b"user-agent", b""),
+                request.tls is not None,
+            )
             if endpoint.way is not Way.MEMORY:
                 self._later(self._in_thread(exchange, endpoint, call, asked))
                 return
@@ -226,12 +234,6 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(work)
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
-
-
-@lru_cache(maxsize=1024)
-def root_user(account: str, region: str) -> str:
-    """The ARN of an account's root user, as seen from a Region."""
-    return f"arn:{partition_of(region)}:iam::{account}:root"
 
 
 def refusal(exchange: Exchange, fault: Fault, xmlns: str = "") -> Answer:

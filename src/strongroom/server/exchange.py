@@ -6,6 +6,7 @@ from strongroom.errors import Fault
 from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.operations import Endpoint
 from strongroom.services.call import Call
+from strongroom.services.principal import Principal
 from strongroom.sigv4.header import Scope
 from strongroom.wire.protocol import Protocol
 from strongroom.wire.shape import Shape
@@ -25,9 +26,8 @@ class Exchange(msgspec.Struct, gc=False):
     tries: int = 0
     protocol: Protocol = Protocol.JSON11
     endpoint: Endpoint | None = None
-    account: str | None = None  # once the signature is verified
-    key_id: str | None = None
-    scope: Scope | None = None
+    scope: Scope | None = None  # once the signature is verified
+    who: Principal | None = None  # likewise
     asked: Shape | None = None
     call: Call | None = None
     given: Shape | None = None

@@ -6,17 +6,29 @@ from typing import Any
 import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.services.principal import Principal
 
 
 class Call(msgspec.Struct):
     """Who calls from where, settled at the door; and what the audit record will say besides."""
 
-    account: str
+    who: Principal
     region: str
-    principal: str  # ARN
     now: float  # seconds since the epoch
+    source_ip: str = ""
+    user_agent: bytes = b""
+    secure: bool = False  # it came over TLS
     resources: list[str] = []  # ARNs of keys, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
+
+    @property
+    def account(self) -> str:
+        return self.who.caller.account
+
+    @property
+    def principal(self) -> str:
+        """The caller's ARN."""
+        return self.who.caller.arn
 
     @property
     def partition(self) -> str:

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from strongroom.errors import NotReady
 from strongroom.keys.alias import Alias
-from strongroom.keys.key import Key
+from strongroom.keys.key import About, Key
 from strongroom.storage import changes
 from strongroom.storage.books import Credential
 from strongroom.storage.changes import Change, Kind
@@ -34,6 +34,8 @@ Name = TypeVar("Name")
 Value = TypeVar("Value")
 Place = tuple[str, str, str]
 """Account, Region, and a key's id or an alias's name."""
+_Found = tuple[Callable[[], None], int]
+"""How to hold what was read, and the last change that the reading saw."""
 
 
 class _Shelf(Generic[Name, Value]):
@@ -86,6 +88,8 @@ class Registry:
         self._keys: _Shelf[Place, Key] = _Shelf(capacity)
         self._aliases: _Shelf[Place, Alias] = _Shelf(capacity)
         self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
+        self._about: _Shelf[Place, About] = _Shelf(capacity)  # by the key
+        self._owners: _Shelf[tuple[str, str], str] = _Shelf(capacity)  # by Region and key id
         self._applied = 0  # the last change whose things have been dropped
         self._seen = -1  # the page's number when the changes were last read
         self._catching_up: asyncio.Task[None] | None = None
@@ -108,6 +112,25 @@ class Registry:
         except KeyError:
             raise NotReady(partial(self._load, Change(Kind.ALIAS, account, region, name))) from None
 
+    def about(self, key: Key) -> About:
+        place = key.account, key.region, key.id
+        try:
+            found = self._about.find(place)
+        except KeyError:
+            found = None
+        if found is None:
+            raise NotReady(partial(self._read_through, partial(self._read_about, key)))
+        return found
+
+    def owner(self, region: str, key_id: str) -> str | None:
+        """The account that has a key of this id in the Region."""
+        try:
+            return self._owners.find((region, key_id))
+        except KeyError:
+            raise NotReady(
+                partial(self._read_through, partial(self._read_owner, region, key_id))
+            ) from None
+
     # Keeping it true
 
     def require_current(self) -> None:
@@ -128,7 +151,13 @@ class Registry:
         loop = asyncio.get_running_loop()
         last, touched = await loop.run_in_executor(self._executor, self._changes)
         if touched is None:
-            for shelf in (self._keys, self._aliases, self._credentials):
+            for shelf in (
+                self._keys,
+                self._aliases,
+                self._credentials,
+                self._about,
+                self._owners,
+            ):
                 shelf.clear()
         else:
             for what in touched:
@@ -144,19 +173,37 @@ class Registry:
         match what.kind:
             case Kind.KEY:
                 self._keys.drop((what.account, what.region, what.name))
+                self._about.drop((what.account, what.region, what.name))
+                self._owners.drop((what.region, what.name))
             case Kind.ALIAS:
                 self._aliases.drop((what.account, what.region, what.name))
+                self._about.clear()  # which key an alias has left is not known here
             case Kind.CREDENTIAL:
                 self._credentials.drop(what.name)
 
     async def _load(self, what: Change) -> None:
         """Read one thing and hold it, or the knowledge that there is none."""
+        await self._read_through(partial(self._read, what))
+
+    async def _read_through(self, read: Callable[[], _Found]) -> None:
         loop = asyncio.get_running_loop()
-        hold, as_of = await loop.run_in_executor(self._executor, self._read, what)
+        hold, as_of = await loop.run_in_executor(self._executor, read)
         if as_of >= self._applied:
             hold()
 
-    def _read(self, what: Change) -> tuple[Callable[[], None], int]:
+    def _read_about(self, key: Key) -> _Found:
+        with self._store.reading() as books:
+            as_of = changes.last(books.connection)
+            place = key.account, key.region, key.id
+            return partial(self._about.hold, place, books.about(key)), as_of
+
+    def _read_owner(self, region: str, key_id: str) -> _Found:
+        with self._store.reading() as books:
+            as_of = changes.last(books.connection)
+            owner = books.owner(region, key_id)
+            return partial(self._owners.hold, (region, key_id), owner), as_of
+
+    def _read(self, what: Change) -> _Found:
         place = what.account, what.region, what.name
         with self._store.reading() as books:
             as_of = changes.last(books.connection)

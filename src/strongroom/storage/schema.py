@@ -88,6 +88,7 @@ keys = Table(
     Column("version", BigInteger, nullable=False),
     _mac(),
 )
+Index("keys_by_id", keys.c.key_id, keys.c.region)
 Index("keys_by_deletion_date", keys.c.deletion_date)
 Index("keys_by_next_rotation", keys.c.next_rotation)
 

@@ -1,33 +1,105 @@
 """May the caller do this to that key?
 
-So far the only principals are the root users of accounts, and this is the whole rule: the root
-user may do everything with the customer managed keys of its own account, may look at AWS
-managed keys and not use or change them, and has nothing to do with another account's.  Key
-policies are kept and validated but not yet weighed (docs/divergences.md).
+Every handler that acts on a key passes `require`, which is also where the audit record learns
+which keys a call was about; one that acts on none passes `require_account`.  What decides is
+`policy`; here stand the layers that have a say, and the refusals.
 
-Every handler that acts on a key passes here, which is also where the audit record learns which
-keys a call was about.
+A key's policy must allow, or leave it to the account; what comes from a key that does not exist
+and from one that is not shared is the same, so that nobody learns which keys there are.
+
+Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key".
 """
+
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
 
 from strongroom.errors import AccessDenied, InvalidGrantToken
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
+from strongroom.policy.compiled import Policy, Use, compile_policy
+from strongroom.policy.decide import Decision, Prepared, prepare
+from strongroom.policy.layers import Layer, Layers, Question, Verdict
+from strongroom.policy.words import denial
 from strongroom.services.call import Call
+from strongroom.services.kms.circumstances import Besides, Circumstances, nothing
+from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.services.principal import Principal
 
-_OF_AWS_KEYS = frozenset(
-    "DescribeKey GetKeyPolicy GetKeyRotationStatus ListAliases ListGrants ListKeyPolicies "
-    "ListKeyRotations ListResourceTags".split()
-)
-"""What the fixed policy of an AWS managed key leaves to the account's own principals."""
+OF_CIPHERTEXT = "the resource associated with this ciphertext"
+_MOST_KEPT = 8_192  # decisions
 
 
-def require(call: Call, action: str, key: Key) -> None:
-    """AccessDenied unless the caller may do `action` (`Encrypt`, `ReEncryptFrom`, ...)."""
+class _Kept(NamedTuple):
+    who: Principal
+    key: Key
+    prepared: Prepared
+
+
+class Decisions:
+    """What was prepared for a caller, a key and an action.
+
+    A principal and a key are immutable and replaced when anything about them changes, so an entry
+    is right for as long as it is found: it holds both, and their identities are its name.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, str], _Kept] = {}
+
+    def of(self, who: Principal, key: Key, action: str) -> Prepared:
+        name = id(who), id(key), action
+        kept = self._kept.get(name)
+        if kept is not None:
+            return kept.prepared
+        prepared = prepare(_question(who, action, key.arn, key.account), _layers(who, key))
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[name] = _Kept(who, key, prepared)
+        return prepared
+
+
+def require(
+    kms: Kms | KmsBooks,
+    call: Call,
+    action: str,
+    key: Key,
+    besides: Besides = nothing,
+    *,
+    on: str = "",
+) -> None:
+    """AccessDenied unless the caller may do `action` (`Encrypt`, `ReEncryptFrom`, ...).
+
+    `besides` gives the condition keys that the operation has of its own; `on` names the key in a
+    refusal where it was not the caller who named it.
+    """
     call.resources.append(key.arn)
-    if key.account != call.account:
-        raise foreign(call, action, key.arn)
-    if key.manager is Manager.AWS and action not in _OF_AWS_KEYS:
-        raise _denied(call, action, key.arn)
+    prepared = kms.decisions.of(call.who, key, action)
+    decision = prepared.settled or prepared.decide(Circumstances(kms, call, key, besides))
+    if not decision.allows:
+        _refuse(call, prepared.question, decision, on)
+
+
+def require_account(
+    kms: Kms | KmsBooks,
+    call: Call,
+    action: str,
+    besides: Besides = nothing,
+    *,
+    resource: str = "*",
+) -> None:
+    """AccessDenied unless the caller's own policies allow what is about no key: `CreateKey`."""
+    question = _question(call.who, action, resource, call.account)
+    prepared = prepare(question, _layers(call.who, None))
+    decision = prepared.settled or prepared.decide(Circumstances(kms, call, None, besides))
+    if not decision.allows:
+        _refuse(call, question, decision, "")
+
+
+def allows(
+    kms: Kms | KmsBooks, call: Call, action: str, key: Key, besides: Besides = nothing
+) -> bool:
+    """The same as an answer, of a key as it would be: for the lockout check."""
+    prepared = prepare(_question(call.who, action, key.arn, key.account), _layers(call.who, key))
+    return prepared.decide(Circumstances(kms, call, key, besides)).allows
 
 
 def require_no_tokens(tokens: list[str] | None) -> None:
@@ -36,21 +108,48 @@ def require_no_tokens(tokens: list[str] | None) -> None:
         raise InvalidGrantToken("Grant tokens are not valid: no grants exist.")
 
 
-def foreign(call: Call, action: str, resource: str) -> AccessDenied:
-    """The refusal for what belongs to another account, whether it exists or not."""
-    return _denied(call, action, resource)
+def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:
+    """For what does not exist in another account: refused as if it did and were not shared."""
+    question = _question(call.who, action, arn, account)
+    _refuse(call, question, prepare(question, _layers(call.who, None)).decide({}), "")
 
 
-def behind_ciphertext() -> AccessDenied:
-    """One refusal for a ciphertext whose key does not exist and one whose key is not yours."""
+def behind_ciphertext(call: Call, action: str) -> AccessDenied:
+    """One refusal for a ciphertext whose key does not exist and one whose key is not shared."""
+    question = _question(call.who, action, "*", "")
     return AccessDenied(
-        "The ciphertext refers to a customer master key that does not exist, does not exist in "
-        "this region, or you are not allowed to access."
+        denial(
+            question,
+            Verdict.IMPLICIT_DENY,
+            Layer.RESOURCE,
+            caller=call.principal,
+            on=OF_CIPHERTEXT,
+        )
     )
 
 
-def _denied(call: Call, action: str, resource: str) -> AccessDenied:
-    return AccessDenied(
-        f"User: {call.principal} is not authorized to perform: kms:{action} on resource: "
-        f"{resource} because no resource-based policy allows the kms:{action} action"
+def _refuse(call: Call, question: Question, decision: Decision, on: str) -> NoReturn:
+    raise AccessDenied(
+        denial(question, decision.verdict, decision.layer, caller=call.principal, on=on)
     )
+
+
+def _question(who: Principal, action: str, resource: str, account: str) -> Question:
+    return Question(who.caller, f"kms:{action}", resource, account)
+
+
+def _layers(who: Principal, key: Key | None) -> Layers:
+    return Layers(
+        identity=who.identity,
+        boundaries=who.boundaries,
+        session=who.session,
+        resource=None if key is None else key_policy(key.policy),
+        scps=who.scps,
+        of_aws_managed_key=key is not None and key.manager is Manager.AWS,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def key_policy(document: str) -> Policy:
+    """A key's policy, compiled once."""
+    return compile_policy(document, Use.KEY, "key policy")

@@ -34,8 +34,9 @@ def create_alias(kms: KmsBooks, call: Call, rq: CreateAliasRequest) -> None:
     name = rq.AliasName
     _require_name(name)
     _require_target(rq.TargetKeyId)
+    _require_alias(kms, call, "CreateAlias", name)
     key = id_or_arn(kms, call, "CreateAlias", rq.TargetKeyId)
-    access.require(call, "CreateAlias", key)
+    access.require(kms, call, "CreateAlias", key)
     states.require("CreateAlias", key.state, key.arn)
     if kms.books.alias(call.account, call.region, name) is not None:
         arn = alias_arn(call.account, call.region, name)
@@ -49,13 +50,14 @@ def update_alias(kms: KmsBooks, call: Call, rq: UpdateAliasRequest) -> None:
     """Point an alias to another key of the same kind; the key it leaves may be pending deletion."""
     _require_name(rq.AliasName)
     _require_target(rq.TargetKeyId)
+    _require_alias(kms, call, "UpdateAlias", rq.AliasName)
     alias = _existing(kms, call, rq.AliasName)
     key = id_or_arn(kms, call, "UpdateAlias", rq.TargetKeyId)
-    access.require(call, "UpdateAlias", key)
+    access.require(kms, call, "UpdateAlias", key)
     states.require("UpdateAlias", key.state, key.arn)
     before = kms.books.key(call.account, call.region, alias.target)
     if before is not None:
-        access.require(call, "UpdateAlias", before)
+        access.require(kms, call, "UpdateAlias", before)
         if before.usage is not key.usage:
             raise Validation(
                 f"Alias {alias.arn} cannot be changed from a CMK with key usage {before.usage} "
@@ -70,10 +72,11 @@ def update_alias(kms: KmsBooks, call: Call, rq: UpdateAliasRequest) -> None:
 
 def delete_alias(kms: KmsBooks, call: Call, rq: DeleteAliasRequest) -> None:
     _require_name(rq.AliasName)
+    _require_alias(kms, call, "DeleteAlias", rq.AliasName)
     alias = _existing(kms, call, rq.AliasName)
     key = kms.books.key(call.account, call.region, alias.target)
     if key is not None:
-        access.require(call, "DeleteAlias", key)
+        access.require(kms, call, "DeleteAlias", key)
     kms.books.delete_alias(alias)
 
 
@@ -81,10 +84,13 @@ def list_aliases(kms: KmsBooks, call: Call, rq: ListAliasesRequest) -> ListAlias
     """Aliases of the account and Region, or of one key of it, ordered by name."""
     most = paging.count(rq.Limit, paging.NARROW)
     after = paging.start(rq.Marker)
+    access.require_account(kms, call, "ListAliases")
     target = None
     if rq.KeyId is not None:
         key = id_or_arn(kms, call, "ListAliases", rq.KeyId)
-        access.require(call, "ListAliases", key)
+        if key.account != call.account:
+            access.refuse_absent(call, "ListAliases", key.arn, key.account)
+        call.resources.append(key.arn)
         target = key.id
     found = kms.books.aliases(call.account, call.region, target, after, most + 1)
     page, more, following = paging.cut(found, most, lambda alias: alias.name)
@@ -102,6 +108,12 @@ def list_aliases(kms: KmsBooks, call: Call, rq: ListAliasesRequest) -> ListAlias
         Truncated=more,
         NextMarker=following,
     )
+
+
+def _require_alias(kms: KmsBooks, call: Call, action: str, name: str) -> None:
+    """The alias is a resource of its own, which only the account's policies are about."""
+    arn = alias_arn(call.account, call.region, name)
+    access.require_account(kms, call, action, resource=arn)
 
 
 def _existing(kms: KmsBooks, call: Call, name: str) -> Alias:

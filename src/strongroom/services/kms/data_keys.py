@@ -4,12 +4,14 @@ A data key is random bytes, given in the clear and sealed under a KMS key: the c
 with the one, drops it, and keeps the other beside the data.  Nothing of it is kept here.
 """
 
+from functools import partial
+
 from strongroom.errors import DryRun, NotImplementedHere, Validation
 from strongroom.keys import context
 from strongroom.keys.key import Key
 from strongroom.services.call import Call
 from strongroom.services.kms import access
-from strongroom.services.kms.encryption import require_use
+from strongroom.services.kms.encryption import of_use, require_fit
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (
@@ -45,13 +47,14 @@ def generate_data_key_without_plaintext(
     )
 
 
-def generate_random(kms: Kms, _call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:
+def generate_random(kms: Kms, call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:
     if rq.NumberOfBytes is None:
         raise Validation("NumberOfBytes is required.")
     if rq.Recipient is not None or rq.CustomKeyStoreId is not None:
         raise NotImplementedHere(
             "GenerateRandom with a Recipient or in a custom key store is not implemented yet."
         )
+    access.require_account(kms, call, "GenerateRandom")
     return GenerateRandomResponse(Plaintext=kms.backing.random(rq.NumberOfBytes))
 
 
@@ -68,7 +71,8 @@ def _data_key(
         raise Validation("Please specify either number of bytes or key spec.")
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, operation, rq.KeyId)
-    require_use(call, operation, operation, key)
+    access.require(kms, call, operation, key, partial(of_use, rq.EncryptionContext, rq.KeyId))
+    require_fit(operation, key)
     if rq.DryRun:
         raise DryRun
     plaintext = kms.backing.random(length)

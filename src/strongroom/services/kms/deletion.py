@@ -30,7 +30,13 @@ def schedule_key_deletion(
     days = LONGEST_DAYS if rq.PendingWindowInDays is None else rq.PendingWindowInDays
     _require_window(days)
     key = id_or_arn(kms, call, "ScheduleKeyDeletion", rq.KeyId)
-    access.require(call, "ScheduleKeyDeletion", key)
+    access.require(
+        kms,
+        call,
+        "ScheduleKeyDeletion",
+        key,
+        lambda: {"kms:schedulekeydeletionpendingwindowindays": str(days)},
+    )
     states.require("ScheduleKeyDeletion", key.state, key.arn)
     key = kms.books.change_key(
         key,
@@ -64,7 +70,7 @@ def cancel_key_deletion(
 ) -> CancelKeyDeletionResponse:
     """The key comes back disabled, whatever it was before."""
     key = id_or_arn(kms, call, "CancelKeyDeletion", rq.KeyId)
-    access.require(call, "CancelKeyDeletion", key)
+    access.require(kms, call, "CancelKeyDeletion", key)
     states.require("CancelKeyDeletion", key.state, key.arn)
     kms.books.change_key(
         key, state=KeyState.DISABLED, deletion_date=None, deletion_window_days=None

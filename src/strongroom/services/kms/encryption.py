@@ -5,11 +5,11 @@ is it of the right kind; and only then the cryptography.  So a caller without pe
 nothing of a key's state, and a dry run says yes exactly where the real call would.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from strongroom.errors import (
-    AccessDenied,
     DryRun,
     IncorrectKey,
     InvalidKeyUsage,
@@ -21,6 +21,7 @@ from strongroom.keys.key import Key
 from strongroom.keys.specs import Usage
 from strongroom.services.call import Call
 from strongroom.services.kms import access
+from strongroom.services.kms.circumstances import Value, of_alias, of_context
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (
@@ -32,7 +33,7 @@ from strongroom.wire.shapes.kms import (
     ReEncryptResponse,
 )
 
-Value = TypeVar("Value", bytes, str)
+Given = TypeVar("Given", bytes, str)
 
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
 
@@ -42,7 +43,9 @@ def encrypt(kms: Kms, call: Call, rq: EncryptRequest) -> EncryptResponse:
     access.require_no_tokens(rq.GrantTokens)
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, "Encrypt", rq.KeyId)
-    require_use(call, "Encrypt", "Encrypt", key, rq.EncryptionAlgorithm)
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId)
+    access.require(kms, call, "Encrypt", key, besides)
+    require_fit("Encrypt", key, rq.EncryptionAlgorithm)
     if rq.DryRun:
         raise DryRun
     call.material_id = key.current.id
@@ -62,14 +65,15 @@ def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse:
     if rq.Recipient is not None:
         raise NotImplementedHere("Decrypt with a Recipient is not implemented yet.")
     bound = context.canonical(rq.EncryptionContext)
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId)
     if _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers):
         key = any_form(kms, call, "Decrypt", _needed(rq.KeyId, "keyId"))
-        require_use(call, "Decrypt", "Decrypt", key, rq.EncryptionAlgorithm)
+        access.require(kms, call, "Decrypt", key, besides)
+        require_fit("Decrypt", key, rq.EncryptionAlgorithm)
         raise DryRun
     blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
-    key, material_id = _key_of(
-        kms, call, "Decrypt", "Decrypt", blob, rq.KeyId, rq.EncryptionAlgorithm
-    )
+    key, material_id = _key_of(kms, call, "Decrypt", blob, rq.KeyId, lambda _key: besides())
+    require_fit("Decrypt", key, rq.EncryptionAlgorithm)
     plaintext = kms.backing.unseal(key, blob, material_id, bound)
     if rq.DryRun:
         raise DryRun
@@ -87,22 +91,29 @@ def re_encrypt(kms: Kms, call: Call, rq: ReEncryptRequest) -> ReEncryptResponse:
     access.require_no_tokens(rq.GrantTokens)
     source_bound = context.canonical(rq.SourceEncryptionContext)
     destination_bound = context.canonical(rq.DestinationEncryptionContext)
+
+    def from_(source: Key) -> Mapping[str, Value]:
+        to = any_form(kms, call, "ReEncryptTo", rq.DestinationKeyId)
+        return of_use(rq.SourceEncryptionContext, rq.SourceKeyId) | _on_same_key(source, to)
+
+    def require_destination(source: Key) -> Key:
+        key = any_form(kms, call, "ReEncryptTo", rq.DestinationKeyId)
+        own = partial(of_use, rq.DestinationEncryptionContext, rq.DestinationKeyId)
+        access.require(kms, call, "ReEncryptTo", key, lambda: own() | _on_same_key(source, key))
+        require_fit("ReEncrypt", key, rq.DestinationEncryptionAlgorithm)
+        return key
+
+    algorithm = rq.SourceEncryptionAlgorithm
     if _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers):
         source = any_form(kms, call, "ReEncryptFrom", _needed(rq.SourceKeyId, "sourceKeyId"))
-        require_use(call, "ReEncrypt", "ReEncryptFrom", source, rq.SourceEncryptionAlgorithm)
-        _destination(kms, call, rq)
+        access.require(kms, call, "ReEncryptFrom", source, partial(from_, source))
+        require_fit("ReEncrypt", source, algorithm)
+        require_destination(source)
         raise DryRun
     blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
-    source, material_id = _key_of(
-        kms,
-        call,
-        "ReEncrypt",
-        "ReEncryptFrom",
-        blob,
-        rq.SourceKeyId,
-        rq.SourceEncryptionAlgorithm,
-    )
-    destination = _destination(kms, call, rq)
+    source, material_id = _key_of(kms, call, "ReEncryptFrom", blob, rq.SourceKeyId, from_)
+    require_fit("ReEncrypt", source, algorithm)
+    destination = require_destination(source)
     plaintext = kms.backing.unseal(source, blob, material_id, source_bound)
     if rq.DryRun:
         raise DryRun
@@ -118,11 +129,8 @@ def re_encrypt(kms: Kms, call: Call, rq: ReEncryptRequest) -> ReEncryptResponse:
     )
 
 
-def require_use(
-    call: Call, operation: str, action: str, key: Key, algorithm: str | None = None
-) -> None:
-    """Refuse unless the caller may, the state allows and the kind of key fits `operation`."""
-    access.require(call, action, key)
+def require_fit(operation: str, key: Key, algorithm: str | None = None) -> None:
+    """Refuse unless the key's state allows `operation` and its kind fits."""
     states.require(operation, key.state, key.arn)
     if key.usage is not Usage.ENCRYPT_DECRYPT:
         raise InvalidKeyUsage(
@@ -132,33 +140,36 @@ def require_use(
         raise InvalidKeyUsage(f"Algorithm {algorithm} is incompatible with key spec {key.spec}.")
 
 
-def _destination(kms: Kms, call: Call, rq: ReEncryptRequest) -> Key:
-    key = any_form(kms, call, "ReEncryptTo", rq.DestinationKeyId)
-    require_use(call, "ReEncrypt", "ReEncryptTo", key, rq.DestinationEncryptionAlgorithm)
-    return key
+def of_use(pairs: Mapping[str, str] | None, key_id: str | None) -> dict[str, Value]:
+    """The condition keys of a use of a symmetric key: context, algorithm, the alias asked for."""
+    return of_context(pairs) | of_alias(key_id) | {"kms:encryptionalgorithm": _SYMMETRIC}
+
+
+def _on_same_key(source: Key, destination: Key) -> dict[str, Value]:
+    return {"kms:reencryptonsamekey": "true" if source.arn == destination.arn else "false"}
 
 
 def _key_of(
     kms: Kms,
     call: Call,
-    operation: str,
     action: str,
     blob: bytes,
     asked: str | None,
-    algorithm: str | None,
+    besides: Callable[[Key], Mapping[str, Value]],
 ) -> tuple[Key, bytes]:
-    """The key that a ciphertext names, if the caller may use it, and the id of its material."""
+    """The key that a ciphertext names, if the caller may use it, and the id of its material.
+
+    Whoever names no key is told of none: a refusal speaks of the ciphertext.
+    """
     named = envelope.parse(blob)
-    key = kms.books.key(call.account, call.region, named.key_id)
+    account = kms.books.owner(call.region, named.key_id)
+    key = None if account is None else kms.books.key(account, call.region, named.key_id)
     if key is None:
-        raise access.behind_ciphertext()
-    try:
-        access.require(call, action, key)
-    except AccessDenied:
-        raise access.behind_ciphertext() from None
+        raise access.behind_ciphertext(call, action)
+    on = access.OF_CIPHERTEXT if asked is None or key.account != call.account else ""
+    access.require(kms, call, action, key, partial(besides, key), on=on)
     if asked is not None and any_form(kms, call, action, asked).id != key.id:
         raise IncorrectKey
-    require_use(call, operation, action, key, algorithm)
     return key, named.material_id
 
 
@@ -170,7 +181,7 @@ def _ignores_ciphertext(dry_run: bool | None, modifiers: Sequence[str] | None) -
     return "IGNORE_CIPHERTEXT" in modifiers
 
 
-def _needed(value: Value | None, member: str) -> Value:
+def _needed(value: Given | None, member: str) -> Given:
     if value is None:
         raise Validation(
             f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "

@@ -19,8 +19,7 @@ from strongroom.errors import InvalidArn, NotFound
 from strongroom.keys import alias as aliases
 from strongroom.keys.key import Key
 from strongroom.services.call import Call, Prepare
-from strongroom.services.kms import managed
-from strongroom.services.kms.access import foreign
+from strongroom.services.kms import access, managed
 from strongroom.services.kms.world import Kms, KmsBooks
 
 _KEY_ID = re.compile(
@@ -30,29 +29,29 @@ _ACCOUNT = re.compile(r"[0-9]{12}\Z")
 
 
 def any_form(kms: Kms | KmsBooks, call: Call, operation: str, key_id: str) -> Key:
-    """The key that any of the four forms names."""
+    """The key that any of the four forms names; `operation` is what it is to be used for."""
     if key_id.startswith("arn:"):
-        resource = _resource(call, operation, key_id)
+        account, resource = _named(call, key_id)
         if resource.startswith(aliases.PREFIX):
-            return _by_alias(kms, call, resource)
-        return _by_id(kms, call, key_id, resource.removeprefix("key/"))
+            return _by_alias(kms, call, operation, account, resource)
+        return _by_id(kms, call, operation, account, key_id, resource.removeprefix("key/"))
     if key_id.startswith(aliases.PREFIX):
-        return _by_alias(kms, call, key_id)
-    return _by_id(kms, call, key_id, key_id)
+        return _by_alias(kms, call, operation, call.account, key_id)
+    return _by_id(kms, call, operation, call.account, key_id, key_id)
 
 
 def id_or_arn(kms: Kms | KmsBooks, call: Call, operation: str, key_id: str) -> Key:
     """The key that an id or a key ARN names."""
     if key_id.startswith("arn:"):
-        resource = _resource(call, operation, key_id)
+        account, resource = _named(call, key_id)
         if not resource.startswith("key/"):
             raise NotFound(f"Invalid keyId '{key_id}'")
-        return _by_id(kms, call, key_id, resource.removeprefix("key/"))
-    return _by_id(kms, call, key_id, key_id)
+        return _by_id(kms, call, operation, account, key_id, resource.removeprefix("key/"))
+    return _by_id(kms, call, operation, call.account, key_id, key_id)
 
 
-def _resource(call: Call, operation: str, text: str) -> str:
-    """The last part of an ARN that means something in this Region and account."""
+def _named(call: Call, text: str) -> tuple[str, str]:
+    """Account and resource of an ARN that means something in this Region."""
     try:
         arn = Arn.parse(text)
     except ValueError:
@@ -63,9 +62,7 @@ def _resource(call: Call, operation: str, text: str) -> str:
         raise NotFound(f"Invalid arn {arn.region}")
     if not arn.resource.startswith(("key/", aliases.PREFIX)):
         raise InvalidArn(f"Invalid arn {text}")
-    if arn.account != call.account:
-        raise foreign(call, operation, text)
-    return arn.resource
+    return arn.account, arn.resource
 
 
 @lru_cache(maxsize=4096)
@@ -73,24 +70,28 @@ def _well_formed(key_id: str) -> bool:
     return _KEY_ID.match(key_id) is not None
 
 
-def _by_id(kms: Kms | KmsBooks, call: Call, asked: str, key_id: str) -> Key:
+def _by_id(
+    kms: Kms | KmsBooks, call: Call, operation: str, account: str, asked: str, key_id: str
+) -> Key:
     if not _well_formed(key_id):
         raise NotFound(f"Invalid keyId '{asked}'")
-    key = kms.books.key(call.account, call.region, key_id)
+    key = kms.books.key(account, call.region, key_id)
     if key is None:
-        arn = Arn(partition_of(call.region), "kms", call.region, call.account, f"key/{key_id}")
+        arn = str(Arn(partition_of(call.region), "kms", call.region, account, f"key/{key_id}"))
+        if account != call.account:
+            access.refuse_absent(call, operation, arn, account)
         raise NotFound(f"Key '{arn}' does not exist")
     return key
 
 
-def _by_alias(kms: Kms | KmsBooks, call: Call, name: str) -> Key:
-    alias = kms.books.alias(call.account, call.region, name)
-    if alias is None:
-        if aliases.service_of(name) is not None:
-            raise Prepare(partial(managed.provide, kms.backing, call, name))
-        arn = aliases.alias_arn(call.account, call.region, name)
-        raise NotFound(f"Alias {arn} is not found.")
-    key = kms.books.key(call.account, call.region, alias.target)
-    if key is None:
-        raise NotFound(f"Alias {alias.arn} is not found.")
-    return key
+def _by_alias(kms: Kms | KmsBooks, call: Call, operation: str, account: str, name: str) -> Key:
+    alias = kms.books.alias(account, call.region, name)
+    key = None if alias is None else kms.books.key(account, call.region, alias.target)
+    if key is not None:
+        return key
+    arn = aliases.alias_arn(account, call.region, name)
+    if account != call.account:
+        access.refuse_absent(call, operation, arn, account)
+    if alias is None and aliases.service_of(name) is not None:
+        raise Prepare(partial(managed.provide, kms.backing, call, name))
+    raise NotFound(f"Alias {arn} is not found.")

@@ -1,9 +1,13 @@
 """GetKeyPolicy, PutKeyPolicy, ListKeyPolicies.  A key has one policy, and it is named `default`."""
 
+from dataclasses import replace
+from functools import partial
+
 from strongroom.errors import NotFound, Validation
 from strongroom.keys import states
 from strongroom.services.call import Call
 from strongroom.services.kms import access, paging, policies
+from strongroom.services.kms.circumstances import Value, of_bypass
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.wire.shapes.kms import (
@@ -17,7 +21,7 @@ from strongroom.wire.shapes.kms import (
 
 def get_key_policy(kms: Kms, call: Call, rq: GetKeyPolicyRequest) -> GetKeyPolicyResponse:
     key = id_or_arn(kms, call, "GetKeyPolicy", rq.KeyId)
-    access.require(call, "GetKeyPolicy", key)
+    access.require(kms, call, "GetKeyPolicy", key)
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
     return GetKeyPolicyResponse(Policy=key.policy, PolicyName=policies.NAME)
@@ -27,17 +31,26 @@ def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
     if rq.PolicyName == "AWS_RAM":
         raise Validation("The AWS_RAM policy can only be managed by the RAM service.")
     key = id_or_arn(kms, call, "PutKeyPolicy", rq.KeyId)
-    access.require(call, "PutKeyPolicy", key)
+    access.require(kms, call, "PutKeyPolicy", key, partial(_of_put, rq))
     states.require("PutKeyPolicy", key.state, key.arn)
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
     policies.require_form(rq.Policy)
+    policies.require_no_lockout(
+        kms, call, replace(key, policy=rq.Policy), bypass=rq.BypassPolicyLockoutSafetyCheck
+    )
     kms.books.change_key(key, policy=rq.Policy)
+
+
+def _of_put(rq: PutKeyPolicyRequest) -> dict[str, Value]:
+    return of_bypass(rq.BypassPolicyLockoutSafetyCheck) | {
+        "kms:policyname": rq.PolicyName or policies.NAME
+    }
 
 
 def list_key_policies(kms: Kms, call: Call, rq: ListKeyPoliciesRequest) -> ListKeyPoliciesResponse:
     most = paging.count(rq.Limit, paging.WIDE)
     key = id_or_arn(kms, call, "ListKeyPolicies", rq.KeyId)
-    access.require(call, "ListKeyPolicies", key)
+    access.require(kms, call, "ListKeyPolicies", key)
     page, more, following = paging.cut_whole([policies.NAME], rq.Marker, most)
     return ListKeyPoliciesResponse(PolicyNames=list(page), Truncated=more, NextMarker=following)

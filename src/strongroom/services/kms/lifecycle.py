@@ -3,12 +3,20 @@
 Source: KMS API Reference; facts recorded on AWS for messages and for which members are present.
 """
 
+from functools import partial
+
 from strongroom.errors import NotImplementedHere, Validation
 from strongroom.keys import states
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
 from strongroom.services.kms import access, metadata, paging, policies
+from strongroom.services.kms.circumstances import (
+    Value,
+    of_alias,
+    of_bypass,
+    of_request_tags,
+)
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
 from strongroom.services.kms.tags import with_tags
@@ -33,6 +41,9 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     if rq.Policy is not None:
         policies.require_form(rq.Policy)
     tags = with_tags({}, rq.Tags or [])
+    access.require_account(kms, call, "CreateKey", partial(_of_creation, rq))
+    if tags:
+        access.require_account(kms, call, "TagResource", partial(_of_creation, rq))
     key = new_key(
         kms.backing,
         call,
@@ -41,11 +52,31 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
         policy=rq.Policy or policies.default(call.account, call.region),
         multi_region=bool(rq.MultiRegion),
     )
+    if rq.Policy is not None:
+        policies.require_no_lockout(kms, call, key, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.add_key(key)
     if tags:
         kms.books.put_tags(key, tags)
-    access.require(call, "CreateKey", key)
+    call.resources.append(key.arn)
     return CreateKeyResponse(KeyMetadata=metadata.of(key))
+
+
+def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:
+    """The condition keys of CreateKey: the key as it will be."""
+    tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
+    spec = rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
+    usage = rq.KeyUsage or Usage.ENCRYPT_DECRYPT.value
+    found: dict[str, Value] = {
+        "kms:keyspec": spec,
+        "kms:customermasterkeyspec": spec,
+        "kms:keyusage": usage,
+        "kms:customermasterkeyusage": usage,
+        "kms:keyorigin": rq.Origin or Origin.AWS_KMS.value,
+        "kms:multiregion": "true" if rq.MultiRegion else "false",
+    }
+    if rq.MultiRegion:
+        found["kms:multiregionkeytype"] = "PRIMARY"
+    return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck) | of_request_tags(tags)
 
 
 def _require_kind(rq: CreateKeyRequest) -> None:
@@ -85,7 +116,7 @@ def _require_kind(rq: CreateKeyRequest) -> None:
 def describe_key(kms: Kms, call: Call, rq: DescribeKeyRequest) -> DescribeKeyResponse:
     access.require_no_tokens(rq.GrantTokens)
     key = any_form(kms, call, "DescribeKey", rq.KeyId)
-    access.require(call, "DescribeKey", key)
+    access.require(kms, call, "DescribeKey", key, partial(of_alias, rq.KeyId))
     return DescribeKeyResponse(KeyMetadata=metadata.of(key))
 
 
@@ -93,6 +124,7 @@ def list_keys(kms: KmsBooks, call: Call, rq: ListKeysRequest) -> ListKeysRespons
     """Keys of the caller's account and Region, AWS managed ones among them, ordered by id."""
     most = paging.count(rq.Limit, paging.WIDE)
     after = paging.start(rq.Marker)
+    access.require_account(kms, call, "ListKeys")
     if rq.ResourceOwners and "SELF" not in rq.ResourceOwners:
         return ListKeysResponse(Keys=[], Truncated=False)  # nothing is shared with anyone
     found = kms.books.key_ids(call.account, call.region, after, most + 1)
@@ -115,7 +147,7 @@ def disable_key(kms: KmsBooks, call: Call, rq: DisableKeyRequest) -> None:
 
 def _switch(kms: KmsBooks, call: Call, operation: str, key_id: str, to: KeyState) -> None:
     key = id_or_arn(kms, call, operation, key_id)
-    access.require(call, operation, key)
+    access.require(kms, call, operation, key)
     states.require(operation, key.state, key.arn)
     if key.state is not to:
         kms.books.change_key(key, state=to)
@@ -123,6 +155,6 @@ def _switch(kms: KmsBooks, call: Call, operation: str, key_id: str, to: KeyState
 
 def update_key_description(kms: KmsBooks, call: Call, rq: UpdateKeyDescriptionRequest) -> None:
     key = id_or_arn(kms, call, "UpdateKeyDescription", rq.KeyId)
-    access.require(call, "UpdateKeyDescription", key)
+    access.require(kms, call, "UpdateKeyDescription", key)
     states.require("UpdateKeyDescription", key.state, key.arn)
     kms.books.change_key(key, description=rq.Description)

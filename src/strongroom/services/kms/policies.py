@@ -10,9 +10,13 @@ import json
 from typing import Any
 
 from strongroom.arn import partition_of
-from strongroom.errors import LimitExceeded
+from strongroom.errors import LimitExceeded, MalformedPolicyDocument
+from strongroom.keys.key import Key
 from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
+from strongroom.services.call import Call
+from strongroom.services.kms import access
+from strongroom.services.kms.world import KmsBooks
 
 NAME = "default"
 MOST_BYTES = 32_768
@@ -76,6 +80,19 @@ def require_form(document: str) -> None:
     if len(document.encode()) > MOST_BYTES:
         raise LimitExceeded(f"The key policy is larger than {MOST_BYTES} bytes.")
     grammar.require(document, Use.KEY)
+
+
+def require_no_lockout(kms: KmsBooks, call: Call, key: Key, *, bypass: bool | None) -> None:
+    """MalformedPolicyDocument if `key`, with the policy that it is to have, would no longer let the
+    caller change that policy, unless the caller asked not to be held to it.
+    """
+    if bypass:
+        return
+    of_default = {"kms:policyname": NAME}
+    if not access.allows(kms, call, "PutKeyPolicy", key, lambda: of_default):
+        raise MalformedPolicyDocument(
+            "The new key policy will not allow you to update the key policy in the future."
+        )
 
 
 def _written(policy_id: str, *statements: dict[str, Json]) -> str:

@@ -31,14 +31,16 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
     if days is None:
         days = rotation.DEFAULT_PERIOD_DAYS
     key = id_or_arn(kms, call, "EnableKeyRotation", rq.KeyId)
-    access.require(call, "EnableKeyRotation", key)
+    access.require(
+        kms, call, "EnableKeyRotation", key, lambda: {"kms:rotationperiodindays": str(days)}
+    )
     states.require("EnableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
 
 
 def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationRequest) -> None:
     key = id_or_arn(kms, call, "DisableKeyRotation", rq.KeyId)
-    access.require(call, "DisableKeyRotation", key)
+    access.require(kms, call, "DisableKeyRotation", key)
     states.require("DisableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=None)
 
@@ -48,7 +50,7 @@ def get_key_rotation_status(
 ) -> GetKeyRotationStatusResponse:
     """A key that is pending deletion says no, and means its setting again once that is cancelled."""
     key = id_or_arn(kms, call, "GetKeyRotationStatus", rq.KeyId)
-    access.require(call, "GetKeyRotationStatus", key)
+    access.require(kms, call, "GetKeyRotationStatus", key)
     schedule = key.rotation
     if schedule is None or key.deletion_date is not None:
         return GetKeyRotationStatusResponse(KeyId=key.id, KeyRotationEnabled=False)
@@ -65,7 +67,7 @@ def rotate_key_on_demand(
 ) -> RotateKeyOnDemandResponse:
     """Rotate now, 25 times in a key's life at most; the automatic schedule stays as it is."""
     key = id_or_arn(kms, call, "RotateKeyOnDemand", rq.KeyId)
-    access.require(call, "RotateKeyOnDemand", key)
+    access.require(kms, call, "RotateKeyOnDemand", key)
     states.require("RotateKeyOnDemand", key.state, key.arn)
     if key.on_demand_rotations >= rotation.MOST_ON_DEMAND:
         raise LimitExceeded(
@@ -84,7 +86,7 @@ def list_key_rotations(
     """Rotations in the order in which they happened; with ALL_KEY_MATERIAL the first material too."""
     most = paging.count(rq.Limit, paging.WIDE)
     key = id_or_arn(kms, call, "ListKeyRotations", rq.KeyId)
-    access.require(call, "ListKeyRotations", key)
+    access.require(kms, call, "ListKeyRotations", key)
     all_material = rq.IncludeKeyMaterial == "ALL_KEY_MATERIAL"
     entries = [
         RotationsListEntry(

@@ -11,14 +11,20 @@ from typing import Any, Protocol
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.envelope import Material
-from strongroom.keys.key import Key
+from strongroom.keys.key import About, Key
 from strongroom.keys.rotation import Generation, RotationType
+from strongroom.policy.decide import Prepared
+from strongroom.services.principal import Principal
 
 
 class Reading(Protocol):
     """What can be read both from memory and from a transaction."""
 
     def key(self, account: str, region: str, key_id: str) -> Key | None: ...
+    def owner(self, region: str, key_id: str) -> str | None:
+        """The account that has a key of this id in the Region."""
+
+    def about(self, key: Key) -> About: ...
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
 
@@ -60,12 +66,19 @@ class Backing(Protocol):
     def random(self, count: int) -> bytes: ...
 
 
+class Decisions(Protocol):
+    """`access.Decisions`, shared by all calls of a worker."""
+
+    def of(self, who: Principal, key: Key, action: str) -> Prepared: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kms:
     """The world of the operations that answer from memory."""
 
     books: Reading
     backing: Backing
+    decisions: Decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,4 @@ class KmsBooks:
 
     books: Writing
     backing: Backing
+    decisions: Decisions

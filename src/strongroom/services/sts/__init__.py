@@ -9,7 +9,9 @@ def get_caller_identity(
     _world: None, call: Call, _rq: GetCallerIdentityRequest
 ) -> GetCallerIdentityResponse:
     """The caller, who needs no permission to ask.  A root user's id is its account's."""
-    return GetCallerIdentityResponse(UserId=call.account, Account=call.account, Arn=call.principal)
+    return GetCallerIdentityResponse(
+        UserId=call.who.user_id, Account=call.account, Arn=call.principal
+    )
 
 
 OPERATIONS = {"GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True)}

@@ -6,6 +6,7 @@ writes, and remembers what it touched.  It speaks of keys, aliases and tags; SQL
 
 from dataclasses import dataclass
 
+from strongroom.keys.key import About, Key
 from strongroom.storage.books.accounts import Accounts, Credential
 from strongroom.storage.books.book import Place
 from strongroom.storage.books.keys import Keys
@@ -15,6 +16,9 @@ from strongroom.storage.books.tags import Tags
 @dataclass(slots=True)
 class Books(Accounts, Keys, Tags):
     """One transaction's books; `Store` makes them."""
+
+    def about(self, key: Key) -> About:
+        return About(tuple(alias.name for alias in self.aliases_of(key)), self.tags(key))
 
 
 __all__ = ["Books", "Credential", "Place"]

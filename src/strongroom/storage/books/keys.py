@@ -34,6 +34,13 @@ class Keys(Materials, Aliases):
         materials = {m.id: m for m in self._materials(domain, key_id)}
         return _key(row, materials)
 
+    def owner(self, region: str, key_id: str) -> str | None:
+        """The account that has a key of this id in the Region, whose row `key` will check."""
+        table = schema.keys
+        return self.connection.execute(
+            select(table.c.account).where(table.c.key_id == key_id, table.c.region == region)
+        ).scalar()
+
     def add_key(self, key: Key) -> None:
         """Keep a new key with its first material."""
         self._insert(schema.keys, key.account, key.region, _row(key))

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
+    op.create_index("keys_by_id", "keys", ["key_id", "region"])
     op.create_index("keys_by_deletion_date", "keys", ["deletion_date"])
     op.create_index("keys_by_next_rotation", "keys", ["next_rotation"])
     op.create_table(

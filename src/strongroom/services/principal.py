@@ -1,0 +1,53 @@
+"""Who calls, with all that has a say on the caller's side: made at the door, asked by handlers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from strongroom.policy.caller import Caller
+from strongroom.policy.compiled import Policy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Principal:
+    """Immutable, and made anew whenever anything in it changes, so what is derived from one may be
+    kept by it.  Compared by identity.
+    """
+
+    caller: Caller
+    identity: Sequence[Policy] = ()
+    boundaries: Sequence[Policy] | None = None
+    session: Sequence[Policy] | None = None
+    scps: Sequence[Sequence[Policy]] = ()
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Condition keys that follow from who calls, in lower case."""
+    user_id: str = ""  # of GetCallerIdentity: "AIDA...", "AROA...:session", the root user's account
+    identity_json: bytes = b"{}"  # `userIdentity` of the audit log
+
+    @property
+    def arn(self) -> str:
+        return self.caller.arn
+
+    @property
+    def account(self) -> str:
+        return self.caller.account
+
+
+def root(partition: str, account: str, key_id: str = "") -> Principal:
+    """The root user of an account that belongs to no organization."""
+    caller = Caller.root(partition, account)
+    key = f',"accessKeyId":"{key_id}"' if key_id else ""
+    return Principal(
+        caller,
+        context={
+            "aws:principalarn": caller.arn,
+            "aws:principalaccount": account,
+            "aws:principaltype": "Account",
+            "aws:userid": account,
+            "aws:principalisawsservice": "false",
+        },
+        user_id=account,
+        identity_json=(
+            f'{{"type":"Root","principalId":"{account}","arn":"{caller.arn}",'
+            f'"accountId":"{account}"{key}}}'
+        ).encode(),
+    )
