@@ -43,6 +43,7 @@ from bench.starts import answered, read_answer
 from strongroom.backings.software import SoftwareBacking
 from strongroom.keys.specs import Manager
 from strongroom.main.foundation import open_store
+from strongroom.services import principal
 from strongroom.services.call import Call
 from strongroom.services.kms import policies
 from strongroom.services.kms.managed import new_key
@@ -159,7 +160,7 @@ def _filled(data: Path, count: int) -> Filled:
             for _ in range(begun, min(begun + _TRANSACTION, count)):
                 key = new_key(
                     backing,
-                    Call(root("aws", owner), REGION, time.time()),
+                    Call(principal.root("aws", owner), REGION, time.time()),
                     manager=Manager.CUSTOMER,
                     description="",
                     policy=policies.default(owner, REGION),

@@ -25,6 +25,10 @@ MIB = 1 << 20
 
 def main() -> None:
     size = int(sys.argv[1]) * MIB if len(sys.argv) > 1 else 2048 * MIB
+    for name in [*os.environ]:
+        # Nothing of this machine's own settings: other endpoints, profiles, proxies.
+        if name.startswith(("AWS_", "STRONGROOM_")) or name.lower().endswith("_proxy"):
+            del os.environ[name]
     folder = Path(tempfile.mkdtemp(prefix="strongroom-demo-"))
     try:
         if shutil.disk_usage(folder).free < 4 * size:
@@ -42,6 +46,8 @@ def show(url: str, folder: Path, size: int) -> None:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     kms = boto3.client("kms")
     key = kms.create_key(Description="the demo's key")["KeyMetadata"]

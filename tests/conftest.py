@@ -19,6 +19,16 @@ from botocore.config import Config
 
 STRONGROOM = [sys.executable, "-m", "strongroom"]
 
+# Nothing of this machine's own settings: other endpoints, profiles, proxies.
+for name in [*os.environ]:
+    if name.startswith(("AWS_", "STRONGROOM_")) or name.lower().endswith("_proxy"):
+        del os.environ[name]
+os.environ |= {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
 
 @dataclass(frozen=True)
 class Server:
@@ -41,17 +51,13 @@ class Server:
         )
 
     def environment(self, region: str) -> dict[str, str]:
-        """What a client in a process of its own needs, and nothing of this machine's own set-up."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return kept | {
+        """What a client in a process of its own needs."""
+        return os.environ | {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def stop(self, how: int = signal.SIGTERM) -> int:

@@ -4,6 +4,7 @@ import re
 import socket
 
 import pytest
+from tests.conftest import start_dev
 
 import strongroom as package
 
@@ -76,7 +77,8 @@ def test_env_prints_what_a_shell_takes(strongroom):
         "export AWS_SECRET_ACCESS_KEY=test",
         "export AWS_REGION=us-east-1",
         "export AWS_DEFAULT_REGION=us-east-1",
-        "unset AWS_SESSION_TOKEN AWS_PROFILE",
+        "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL_KMS AWS_ENDPOINT_URL_STS "
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     ]
 
 
@@ -132,6 +134,22 @@ def test_the_clock_of_a_throw_away_server(strongroom, endpoint):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", said.out)
 
 
+def test_the_clock_goes_back_too(strongroom):
+    server = start_dev()
+
+    def moved(by):
+        said = strongroom("clock", by, AWS_ENDPOINT_URL=server.url)
+        assert said.code == 0, said
+        return said.out[:10]
+
+    try:
+        today = moved("+0s")
+        assert moved("+2d") > today
+        assert moved("-2d") == today
+    finally:
+        server.stop()
+
+
 def test_the_clock_of_one_who_is_not_let_in(strongroom, endpoint):
     said = strongroom(
         "clock", "+0s", AWS_ENDPOINT_URL=endpoint.url, AWS_SECRET_ACCESS_KEY="wrong"
@@ -150,6 +168,12 @@ def test_the_clock_of_one_who_is_not_let_in(strongroom, endpoint):
         ("[brew]", "has `brew`, which is no command"),
         ("[serve]\ncoffee = 1", "sets `coffee` of [serve], which has no such setting"),
         ("serve = 1", "has `serve`, which is no command"),
+        ('[serve]\nworkers = "abc"', "sets `workers` of [serve]: 'abc' is not a valid integer"),
+        ("[serve]\nworkers = 0", "sets `workers` of [serve]: 0 is not in the range"),
+        ("[serve]\nlisten = 5", "sets `listen` of [serve] to a number"),
+        ("[serve]\ndata = 7", "sets `data` of [serve] to a number"),
+        ("[serve]\nmetrics = 1", "sets `metrics` of [serve] to what is not true or false"),
+        ("[serve]\nlisten = [1]", "sets `listen` of [serve] to what is not a text or a number"),
     ],
 )
 def test_settings_that_are_none(strongroom, tmp_path, text, said):

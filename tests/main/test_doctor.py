@@ -84,6 +84,14 @@ def test_no_folder(strongroom, tmp_path):
     assert f"strongroom init --data {tmp_path / 'never'}" in line
 
 
+def test_a_file_for_a_folder(strongroom, tmp_path):
+    (tmp_path / "file").write_text("x")
+    (line,) = ill(strongroom("doctor", "--data", tmp_path / "file"))
+    assert line.endswith("it is not a folder; name one")
+    said = strongroom("serve", "--data", tmp_path / "file").sentence
+    assert said == f"`{tmp_path / 'file'}` is not a folder; name a data folder"
+
+
 def test_a_folder_open_to_others(doctor, folder):
     folder.chmod(0o755)
     (line,) = ill(doctor())

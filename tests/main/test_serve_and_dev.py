@@ -308,3 +308,55 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost():
         kms.close()
     finally:
         server.stop()
+
+
+def core_limit(process):
+    (line,) = [
+        line
+        for line in Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+        if line.startswith("Max core file size")
+    ]
+    return line.split()[4:6]
+
+
+@pytest.mark.parametrize("how", ["dev", "serve"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_process_that_holds_a_secret_leaves_a_core_file(how, workers, tmp_path):
+    """The supervisor holds the root key, as its workers do."""
+    if how == "dev":
+        server = start_dev("--workers", workers)
+    else:
+        server = start(tmp_path / "data", init(tmp_path / "data"), "--workers", workers)
+    try:
+        supervisor = psutil.Process(server.process.pid)
+        for process in [supervisor, *supervisor.children(recursive=True)]:
+            if "resource_tracker" in " ".join(process.cmdline()):
+                continue  # multiprocessing's own, which is handed nothing
+            assert core_limit(process) == ["0", "0"], process
+            # In an undumpable process this is root's alone, whoever runs it.
+            assert Path(f"/proc/{process.pid}/environ").stat().st_uid == 0
+    finally:
+        server.stop()
+
+
+def test_a_root_key_that_is_there_leaves_no_folder_behind(strongroom, tmp_path):
+    (tmp_path / "data.root-key").write_text("somebody's")
+    said = strongroom("init", "--data", tmp_path / "data").sentence
+    assert "a root key is never written over another" in said
+    assert not (tmp_path / "data").exists()
+    assert strongroom("init", "--data", tmp_path / "data", "--root-key", tmp_path / "k").code == 0
+
+
+def test_two_places_for_one_root_key(strongroom, tmp_path):
+    said = strongroom(
+        "init", "--data", tmp_path / "d", "--passphrase", "--root-key", tmp_path / "k"
+    ).sentence
+    assert said == "the root key is kept in a file or sealed by a passphrase; give one of the two"
+
+
+def test_a_passphrase_file_that_is_no_text(strongroom, tmp_path):
+    (tmp_path / "p").write_bytes(b"\xff")
+    said = strongroom(
+        "init", "--data", tmp_path / "d", "--passphrase-file", tmp_path / "p"
+    ).sentence
+    assert said.endswith("cannot be read: it is not text in UTF-8")

@@ -9,10 +9,11 @@ from botocore.exceptions import ClientError
 ACCOUNT = "000000000000"
 NEVER = "00000000-0000-4000-8000-000000000000"  # a key id that no key has
 CONTEXT_TOO_LARGE = "EncryptionContext must be at most 8192 bytes."
-BEHIND_CIPHERTEXT = (
-    "The ciphertext refers to a customer master key that does not exist, does not exist in "
-    "this region, or you are not allowed to access."
+HIDDEN = (
+    "because the resource does not exist in this Region, no resource-based policies allow access, "
+    "or a resource-based policy explicitly denies access"
 )
+OF_CIPHERTEXT = "the resource associated with this ciphertext"
 DRY = "The request would have succeeded, but the DryRun option is set."
 RESERVED_TAGS = "Tags beginning with aws: are reserved"
 
@@ -47,7 +48,16 @@ def arn(region: str, resource: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:kms:{region}:{account}:{resource}"
 
 
-def denied(action: str, resource: str, account: str = ACCOUNT) -> str:
+def denied(action: str, on: str = "this resource", account: str = ACCOUNT) -> str:
+    """What is said of what is not there and of what is another account's, alike."""
+    return f"User: arn:aws:iam::{account}:root is not authorized to perform: kms:{action} on {on} {HIDDEN}"
+
+
+BEHIND_CIPHERTEXT = denied("Decrypt", OF_CIPHERTEXT)
+
+
+def not_allowed(action: str, resource: str, account: str = ACCOUNT) -> str:
+    """What is said of the caller's own key, whose policy does not allow."""
     return (
         f"User: arn:aws:iam::{account}:root is not authorized to perform: kms:{action} on "
         f"resource: {resource} because no resource-based policy allows the kms:{action} action"

@@ -82,7 +82,7 @@ class InProcess:
                 return handler(KmsBooks(books, self._backing, self._decisions), call, request)
         with self._store.reading() as books:
             world = Kms if way is Way.MEMORY else KmsBooks
-            return handler(world(books, self._backing), call, request)
+            return handler(world(books, self._backing, self._decisions), call, request)
 
     def wait(self, seconds):
         """Let time pass, and do what is due; the ARNs of the keys deleted, and rotated."""

@@ -136,6 +136,18 @@ def test_a_content_type_must_be_signed_unless_it_is_the_forms(verifier):
         assert message == "'content-type' must be a 'SignedHeader' in the AWS Authorization."
 
 
+def test_beside_a_target_a_content_type_says_nothing_and_need_not_be_signed(verifier):
+    sent = signed(headers={"X-Amz-Target": "TrentService.ListKeys"})
+    for content_type in (b"application/x-amz-json-1.1", b"application/cbor", b"x"):
+        verify(verifier, sent.having(content_type=content_type))
+    lost = replace(
+        sent.having(content_type=b"x"),
+        headers={name: value for name, value in sent.headers.items() if name != b"x-amz-target"}
+        | {b"content-type": b"x"},
+    )
+    assert refusal(verifier, lost)
+
+
 def test_what_clients_add_unsigned_is_let_pass(verifier):
     verify(verifier, GOOD.having(amz_sdk_invocation_id=b"1", x_amzn_trace_id=b"Root=1"))
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from strongroom.backings.software import SoftwareBacking
+from strongroom.services import principal
 from strongroom.services.call import Call
-from strongroom.services.principal import root
 from strongroom.storage.database import Database
 from strongroom.storage.migrations import migrate
 from strongroom.storage.page import Page
@@ -45,4 +45,4 @@ def backing():
 
 @pytest.fixture
 def call():
-    return Call(root("aws", "000000000000"), "test-1", 1_800_000_000.0)
+    return Call(principal.root("aws", "000000000000"), "test-1", 1_800_000_000.0)

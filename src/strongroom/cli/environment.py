@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+OVERRULING = (
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+"""What would win over the exports in somebody's shell."""
+
 
 def env(
     url: Annotated[str, typer.Option("--url", help="Where the server listens.")] = (
@@ -23,7 +32,7 @@ def env(
 
 
 def exports(url: str, region: str, access_key_id: str, secret_access_key: str) -> list[str]:
-    """The lines to paste: endpoint, access key, Region; and no session token from elsewhere."""
+    """The lines to paste: endpoint, access key, Region; and nothing that would overrule them."""
     values = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": access_key_id,
@@ -32,4 +41,4 @@ def exports(url: str, region: str, access_key_id: str, secret_access_key: str) -
         "AWS_DEFAULT_REGION": region,
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    return [*lines, "unset AWS_SESSION_TOKEN AWS_PROFILE"]
+    return [*lines, f"unset {' '.join(OVERRULING)}"]

@@ -77,6 +77,7 @@ def encrypt(
         from strongroom.client.files import encrypt_file
 
         pairs = _pairs(context)
+        _require_key(key)
         with Endpoint(endpoint_url=endpoint_url, region=region, profile=profile) as kms:
             done, sealed = encrypt_file(
                 file,
@@ -125,6 +126,7 @@ def decrypt(
         from strongroom.client.files import decrypt_file
 
         pairs = _pairs(context)
+        _require_key(key)
         with Endpoint(endpoint_url=endpoint_url, region=region, profile=profile) as kms:
             done, opened = decrypt_file(
                 file,
@@ -184,10 +186,22 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts or ():
         key, equals, value = text.partition("=")
+        if not _is_text(text):
+            _fail("`--context`: it is not text in UTF-8")
         if not equals or key in pairs:
             _fail(f"`--context {text}`: give each key once, as KEY=VALUE")
         pairs[key] = value
     return pairs
+
+
+def _require_key(key: str | None) -> None:
+    if key is not None and not (key and _is_text(key)):
+        _fail("`--key`: give a key id, a key ARN or alias/NAME")
+
+
+def _is_text(argument: str) -> bool:
+    """Whether the shell handed over UTF-8; other bytes come as half characters."""
+    return not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def _progress(*, quiet: bool) -> "Progress":

@@ -15,6 +15,7 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSLError,
 )
 
 from strongroom.client.faults import KeyRefused, MessageFault
@@ -61,7 +62,10 @@ def _answered(failure: ClientError) -> str:
     if message.strip():
         parts[0] += f", {message.strip().rstrip('.')}"
     if code in _HINTS:
-        parts.append(f"({_HINTS[code]})")
+        hint = _HINTS[code]
+        if code == "AccessDeniedException" and "ciphertext" in message:
+            hint += "; or the key is gone, or is another server's"
+        parts.append(f"({hint})")
     return " ".join(parts)
 
 
@@ -77,6 +81,8 @@ def _not_answered(failure: BotoCoreError) -> str:
         return f"there is no profile `{failure.kwargs['profile']}` in the AWS configuration"
     if isinstance(failure, EndpointConnectionError):
         return f"nothing answers at the KMS endpoint `{failure.kwargs['endpoint_url']}`"
+    if isinstance(failure, SSLError) and "WRONG_VERSION_NUMBER" in str(failure):
+        return "the KMS endpoint does not speak TLS: say `http://`, not `https://`"
     if isinstance(failure, HTTPClientError):
         return f"the KMS endpoint cannot be spoken to: {failure}"
     return f"KMS could not be asked: {failure}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from strongroom.keys.envelope import Material
 from strongroom.keys.rotation import Schedule
-from strongroom.keys.specs import SPECS, Manager, Origin, Usage
+from strongroom.keys.specs import SPECS, Family, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 
 
@@ -46,6 +46,10 @@ class Key:
     @property
     def enabled(self) -> bool:
         return self.state is KeyState.ENABLED
+
+    @property
+    def family(self) -> Family:
+        return SPECS[self.spec].family
 
     @property
     def algorithms(self) -> tuple[str, ...]:

@@ -31,8 +31,17 @@ class Manager(StrEnum):
 SYMMETRIC_DEFAULT = "SYMMETRIC_DEFAULT"
 
 
+class Family(StrEnum):
+    """Kinds of keys between which an alias may not move."""
+
+    SYMMETRIC = "symmetric"
+    ASYMMETRIC = "asymmetric"
+    HMAC = "HMAC"
+
+
 class Spec(NamedTuple):
     algorithms: dict[Usage, tuple[str, ...]]
+    family: Family = Family.ASYMMETRIC
 
     @property
     def usages(self) -> frozenset[Usage]:
@@ -62,11 +71,15 @@ def _one(usage: Usage, *algorithms: str) -> Spec:
     return Spec({usage: algorithms})
 
 
+def _hmac(algorithm: str) -> Spec:
+    return Spec({Usage.GENERATE_VERIFY_MAC: (algorithm,)}, Family.HMAC)
+
+
 _ML_DSA = _one(Usage.SIGN_VERIFY, "ML_DSA_SHAKE_256")
 _ML_KEM = _one(Usage.ENCAPSULATE_DECAPSULATE, "ML_KEM")
 
 SPECS: dict[str, Spec] = {
-    SYMMETRIC_DEFAULT: _one(Usage.ENCRYPT_DECRYPT, SYMMETRIC_DEFAULT),
+    SYMMETRIC_DEFAULT: Spec({Usage.ENCRYPT_DECRYPT: (SYMMETRIC_DEFAULT,)}, Family.SYMMETRIC),
     "RSA_2048": _RSA,
     "RSA_3072": _RSA,
     "RSA_4096": _RSA,
@@ -75,10 +88,10 @@ SPECS: dict[str, Spec] = {
     "ECC_NIST_P521": _ec("ECDSA_SHA_512"),
     "ECC_SECG_P256K1": _one(Usage.SIGN_VERIFY, "ECDSA_SHA_256"),
     "ECC_NIST_EDWARDS25519": _one(Usage.SIGN_VERIFY, "ED25519_SHA_512", "ED25519_PH_SHA_512"),
-    "HMAC_224": _one(Usage.GENERATE_VERIFY_MAC, "HMAC_SHA_224"),
-    "HMAC_256": _one(Usage.GENERATE_VERIFY_MAC, "HMAC_SHA_256"),
-    "HMAC_384": _one(Usage.GENERATE_VERIFY_MAC, "HMAC_SHA_384"),
-    "HMAC_512": _one(Usage.GENERATE_VERIFY_MAC, "HMAC_SHA_512"),
+    "HMAC_224": _hmac("HMAC_SHA_224"),
+    "HMAC_256": _hmac("HMAC_SHA_256"),
+    "HMAC_384": _hmac("HMAC_SHA_384"),
+    "HMAC_512": _hmac("HMAC_SHA_512"),
     "SM2": Spec(
         {
             Usage.ENCRYPT_DECRYPT: ("SM2PKE",),

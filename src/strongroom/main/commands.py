@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -49,7 +49,9 @@ _CORES = os.cpu_count() or 1
 Workers = Annotated[
     int, typer.Option("--workers", min=1, max=256, help="Processes; one for each core is usual.")
 ]
-Metrics = Annotated[bool, typer.Option("--metrics", help="Serve /metrics, without a signature.")]
+Metrics = Annotated[
+    bool, typer.Option("--metrics/--no-metrics", help="Serve /metrics, without a signature.")
+]
 
 
 @app.callback()
@@ -71,21 +73,43 @@ def read_settings(file: Path) -> dict[str, object]:
     try:
         with file.open("rb") as opened:
             tables = tomllib.load(opened)
-    except (OSError, tomllib.TOMLDecodeError) as failure:
-        fail(f"the settings file `{file}` cannot be read: {failure}")
-    commands = {
-        command.name or command.callback.__name__: command
-        for command in app.registered_commands
-        if command.callback
-    }
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
+        fail(f"the settings file `{file}` cannot be read: {_reason(failure)}")
+    group = typer.main.get_group(app)
+    whole = typer.Context(group)
     for name, table in tables.items():
-        if name not in commands or not isinstance(table, dict):
+        command = group.commands.get(name)
+        if command is None or not isinstance(table, dict):
             fail(f"`{file}` has `{name}`, which is no command; the tables are named after commands")
-        known = set(commands[name].callback.__annotations__) - {"return"}
-        for setting in table:
-            if setting not in known:
+        settings_of = {parameter.name: parameter for parameter in command.params}
+        for setting, value in table.items():
+            parameter = settings_of.get(setting)
+            if parameter is None:
                 fail(f"`{file}` sets `{setting}` of [{name}], which has no such setting")
+            _require_value(whole, file, name, parameter, value)
     return tables
+
+
+def _require_value(
+    context: typer.Context, file: Path, command: str, parameter: Any, value: object
+) -> None:
+    """Refuse a value that the command line would refuse."""
+    is_flag = getattr(parameter, "is_flag", False)
+    if isinstance(value, bool) != is_flag or not isinstance(value, str | int | bool):
+        wanted = "true or false" if is_flag else "a text or a number"
+        fail(f"`{file}` sets `{parameter.name}` of [{command}] to what is not {wanted}")
+    if isinstance(value, int) and not is_flag and parameter.type.name.startswith(("text", "path")):
+        fail(f"`{file}` sets `{parameter.name}` of [{command}] to a number; write a text")
+    try:
+        parameter.type_cast_value(context, value)
+    except typer.BadParameter as refused:
+        fail(f"`{file}` sets `{parameter.name}` of [{command}]: {refused.message.rstrip('.')}")
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, OSError):
+        return failure.strerror or str(failure)
+    return "it is not text in UTF-8" if isinstance(failure, UnicodeDecodeError) else str(failure)
 
 
 @app.command()
@@ -127,6 +151,8 @@ def init(
         if not (account.isascii() and account.isdigit() and len(account) == 12):
             fail(f"`{account}` is not an account; give twelve digits")
         ask = None
+        if root_key is not None and (passphrase or passphrase_file is not None):
+            fail("the root key is kept in a file or sealed by a passphrase; give one of the two")
         if passphrase or passphrase_file is not None:
             ask = lambda: read_passphrase(passphrase_file, new=True)  # noqa: E731
         where = root_key or default_root_key(data)
@@ -214,7 +240,7 @@ def doctor(
 
 
 app.command(name="env")(environment.env)
-app.command(name="clock")(clock.clock)
+app.command(name="clock", context_settings={"ignore_unknown_options": True})(clock.clock)
 app.command(name="encrypt")(files.encrypt)
 app.command(name="decrypt")(files.decrypt)
 
@@ -243,8 +269,8 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     if file is not None:
         try:
             return file.read_text().partition("\n")[0]
-        except OSError as failure:
-            fail(f"the passphrase file `{file}` cannot be read: {failure}")
+        except (OSError, UnicodeDecodeError) as failure:
+            fail(f"the passphrase file `{file}` cannot be read: {_reason(failure)}")
     given = os.environ.get("STRONGROOM_PASSPHRASE")
     if given is not None:
         return given
@@ -281,6 +307,9 @@ def _one_sentence() -> Iterator[None]:
         yield
     except (SetupError, Fault) as failure:
         fail(str(failure))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = None
+        raise typer.Exit(1) from None
     except OSError as failure:  # a full disk, a folder of somebody else's, ...
         place = f" at `{failure.filename}`" if failure.filename else ""
         fail(f"the operating system refused{place}: {failure.strerror or failure}")

@@ -16,6 +16,7 @@ from strongroom.audit.verify import verify
 from strongroom.errors import Fault
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
+from strongroom.server.harden import harden
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder, FolderError
 from strongroom.storage.migrations import at_current
@@ -35,7 +36,11 @@ class Finding:
 
 def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) -> Iterator[Finding]:
     """Findings, one by one; those that need what was found ill are left out."""
+    harden()
     folder = Folder(data.absolute())
+    if folder.path.exists() and not folder.path.is_dir():
+        yield Finding(f"data folder `{folder.path}`", "ill", "it is not a folder; name one")
+        return
     if not folder.path.is_dir():
         yield Finding(
             f"data folder `{folder.path}`",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.keys.hierarchy import RootKey
+from strongroom.server.harden import harden
 from strongroom.storage import rootkey
 from strongroom.storage.books import Credential
 from strongroom.storage.database import Database
@@ -41,6 +42,7 @@ def lay(
     Its root key is sealed by a passphrase, if one is given, or else in the file `root_key`.
     FolderError or RootKeyError, with nothing changed, where there is something already.
     """
+    harden()
     folder = Folder(data.absolute())
     folder.require_unused()
     root = rootkey.new_root_key()
@@ -57,9 +59,9 @@ def lay(
             "kind": "passphrase",
             "argon2id": PassphraseSeal.make(root, passphrase()).to_dict(),
         }
-    folder.make()
     if passphrase is None:
-        rootkey.write_file(root_key, root)
+        rootkey.write_file(root_key, root)  # first, for it is what may be refused
+    folder.make()
     credential = new_credential(account)
     now = time.time()
     store = open_store(folder, root, Page.make(folder.page))

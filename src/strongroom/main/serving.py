@@ -15,6 +15,7 @@ from strongroom.errors import SetupError
 from strongroom.keys.hierarchy import RootKey
 from strongroom.main.foundation import lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
+from strongroom.server.harden import harden
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr
 from strongroom.server.sockets import CannotListen
@@ -65,6 +66,7 @@ def serve_folder(
     metrics: bool,
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
+    harden()
     folder = Folder(data.absolute())
     root = folder.open_root_key(root_key, passphrase)
     settings = Settings(
@@ -95,6 +97,7 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
         lines = exports(f"http://{_LOOPBACK}:{taken}", "us-east-1", "test", "test")
         print("\n".join(lines), flush=True)  # noqa: T201
 
+    harden()
     path = Path(tempfile.mkdtemp(prefix="strongroom-dev-"))
     try:
         folder = Folder(path)

@@ -29,7 +29,7 @@ class Limits:
     unsent: int = 65_536  # bytes of answers the client has not taken, then no more requests are run
     unsent_time: float = 20.0  # seconds it may stay so, then the connection is dropped
     linger_time: float = 2.0  # seconds a refused client has to read why, while it may still send
-    linger: int = 1_048_576  # bytes it may send meanwhile, thrown away
+    linger: int = 16_777_216  # bytes it may send meanwhile, thrown away
 
     held: int = 33_554_432  # bytes of unfinished and waiting requests, all connections together
 

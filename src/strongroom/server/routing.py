@@ -3,6 +3,7 @@
     POST /, X-Amz-Target: <prefix>.<operation>                    JSON 1.1
     POST /service/<prefix>/operation/<operation>, Smithy-Protocol RPC v2 CBOR
     POST /, a form with Action and Version                        query (IAM, STS)
+    GET /?Action=...&Version=...                                  the same
 
 The credential scope names a service as well; that the two agree is the verifier's affair, which
 is told which service to expect.  A request without any signature is told so before its form is
@@ -43,15 +44,14 @@ class Router:
             return Way(endpoint, request.body)
         if b"authorization" not in request.headers:
             raise MissingAuthenticationToken
-        if request.method != b"POST" or target is not None:
+        if target is not None:
             raise UnknownOperation
-        match protocol_of(request):
-            case Protocol.CBOR:
+        match request.method, protocol_of(request):
+            case b"POST", Protocol.CBOR:
                 return self._by_path(request)
-            case Protocol.QUERY:
+            case b"POST" | b"GET", Protocol.QUERY:
                 return self._by_form(request)
-            case Protocol.JSON11:
-                raise UnknownOperation
+        raise UnknownOperation
 
     def _by_path(self, request: Request) -> Way:
         route = cbor.route(request.target.partition(b"?")[0])
@@ -61,7 +61,9 @@ class Router:
         return Way(endpoint, request.body)
 
     def _by_form(self, request: Request) -> Way:
-        form = query.parse(request.body)
+        asked = request.target.partition(b"?")[2]
+        both = b"&" if asked and request.body else b""
+        form = query.parse(asked + both + request.body)
         endpoint = self._table.get((Protocol.QUERY, form.version, form.action))
         if endpoint is None:
             raise query.unknown(form)
@@ -73,6 +75,8 @@ def protocol_of(request: Request) -> Protocol:
     headers = request.headers
     if headers.get(b"smithy-protocol") == _RPC_V2_CBOR:
         return Protocol.CBOR
-    if b"x-amz-target" not in headers and headers.get(b"content-type", b"").startswith(_FORM):
+    if b"x-amz-target" not in headers and (
+        headers.get(b"content-type", b"").startswith(_FORM) or b"Action=" in request.target
+    ):
         return Protocol.QUERY
     return Protocol.JSON11

@@ -2,10 +2,10 @@
 
 Which headers must be signed: `host`, since one endpoint's request is none of another's; every
 `x-amz-*`, since `x-amz-target` names the operation and an unsigned one would make a captured
-signature good for any operation with the same body; and the content type, which says how the body
-is read.  The one content type that may stay unsigned is the form's: curl adds it after signing,
-and AWS takes it.  A captured request gains nothing by it, for a target, where there is one, is
-signed and decides.
+signature good for any operation with the same body; and the content type, where it says how the body
+is read.  It need not be signed where it says nothing: beside a target, which is signed and decides
+(AWS's SDK for JavaScript 2 and others leave it out), and where it is the form's, which curl adds
+after signing.
 
 A Region is any name that could be one: each is a Region of its own here.
 
@@ -22,6 +22,7 @@ from strongroom.sigv4.header import TERMINATOR, Authorization, shown
 from strongroom.sigv4.moment import Moment
 
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+TARGET = b"x-amz-target"
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -54,7 +55,8 @@ def _require_signed(signed: tuple[bytes, ...], headers: Mapping[bytes, bytes]) -
         )
     for name in sorted(headers.keys() - signed):
         if not may_stay_unsigned(name) and not (
-            name == b"content-type" and headers[name].partition(b";")[0].strip().lower() == _FORM
+            name == b"content-type"
+            and (TARGET in headers or headers[name].partition(b";")[0].strip().lower() == _FORM)
         ):
             raise InvalidSignature(
                 f"'{shown(name)}' must be a 'SignedHeader' in the AWS Authorization."

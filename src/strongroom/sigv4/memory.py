@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from strongroom.sigv4 import canonical
-from strongroom.sigv4.admission import may_stay_unsigned
+from strongroom.sigv4.admission import TARGET, may_stay_unsigned
 from strongroom.sigv4.header import ALGORITHM, TERMINATOR, Scope
 from strongroom.sigv4.moment import Moment
 from strongroom.sigv4.signing import Primed
@@ -64,6 +64,8 @@ class Signer:
         self.values = _values(signed)
         # Names a request may carry without another look: signed, or such as need not be.
         self.harmless = set(signed)
+        if TARGET in signed:  # then every request of this signer has one, or lacks what it signed
+            self.harmless.add(b"content-type")
 
         # What the secret made, and the secret that made it.
         self.secret = ""

@@ -126,6 +126,8 @@ class Folder:
         try:
             with self.description.open() as file:
                 description = json.loads(file.read(_LARGEST_DESCRIPTION))
+        except NotADirectoryError:
+            raise FolderError(f"`{self.path}` is not a folder; name a data folder") from None
         except FileNotFoundError:
             if self.database.exists():
                 raise FolderError(

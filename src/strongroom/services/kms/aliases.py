@@ -58,7 +58,7 @@ def update_alias(kms: KmsBooks, call: Call, rq: UpdateAliasRequest) -> None:
     before = kms.books.key(call.account, call.region, alias.target)
     if before is not None:
         access.require(kms, call, "UpdateAlias", before)
-        if before.usage is not key.usage:
+        if before.usage is not key.usage or before.family is not key.family:
             raise Validation(
                 f"Alias {alias.arn} cannot be changed from a CMK with key usage {before.usage} "
                 f"to a CMK with key usage {key.usage}"

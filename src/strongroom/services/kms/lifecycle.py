@@ -5,7 +5,7 @@ Source: KMS API Reference; facts recorded on AWS for messages and for which memb
 
 from functools import partial
 
-from strongroom.errors import NotImplementedHere, Validation
+from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
 from strongroom.keys import states
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
@@ -126,6 +126,8 @@ def list_keys(kms: KmsBooks, call: Call, rq: ListKeysRequest) -> ListKeysRespons
     after = paging.start(rq.Marker)
     access.require_account(kms, call, "ListKeys")
     if rq.ResourceOwners and "SELF" not in rq.ResourceOwners:
+        if after:
+            raise InvalidMarker("Invalid marker")  # no page of these ever had one
         return ListKeysResponse(Keys=[], Truncated=False)  # nothing is shared with anyone
     found = kms.books.key_ids(call.account, call.region, after, most + 1)
     page, more, following = paging.cut(found, most, str)
