@@ -172,3 +172,28 @@ def test_it_changes_nothing(doctor, folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     doctor()
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_with_an_odd_name(strongroom, tmp_path):
+    odd = tmp_path / "a?b#c d"
+    init(odd)
+    (odd / "strongroom.db").write_bytes(b"never a database" * 300)
+    (line,) = ill(strongroom("doctor", "--data", odd, "--root-key", tmp_path / "a?b#c d.root-key"))
+    assert "it cannot be read" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a?b#c d", "a?b#c d.root-key"]
+
+
+def test_a_database_that_does_not_say_who_made_it(doctor, folder, strongroom):
+    change(folder, "DELETE FROM alembic_version")
+    (line,) = ill(doctor())
+    assert "it does not say which release made it" in line
+    own = "--root-key", folder.with_name("data.root-key")
+    said = strongroom("serve", "--data", folder, *own).sentence
+    assert said == "the database does not say which release made it; bring it back from a backup"
+
+
+def test_a_lock_that_cannot_be_taken(doctor, folder):
+    (folder / "lock").unlink()
+    (folder / "lock").mkdir()
+    (line,) = ill(doctor())
+    assert line.startswith("ILL    lock: ")

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -360,3 +361,61 @@ def test_a_passphrase_file_that_is_no_text(strongroom, tmp_path):
         "init", "--data", tmp_path / "d", "--passphrase-file", tmp_path / "p"
     ).sentence
     assert said.endswith("cannot be read: it is not text in UTF-8")
+
+
+def test_a_root_key_in_the_folder_by_way_of_a_link(strongroom, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    said = strongroom(
+        "init", "--data", tmp_path / "data", "--root-key", tmp_path / "link/k"
+    ).sentence
+    assert "would lie in the data folder" in said
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"salt": 1},
+        {"salt": ""},
+        {"sealed": None},
+        {"passes": "3"},
+        {"passes": 3.5},
+        {"passes": 0},
+        {"passes": -1},
+        {"passes": 10**6},
+        {"lanes": 2**25},
+        {"memory_kib": 0},
+        {"memory_kib": 2**40},
+        {"more": 1},
+    ],
+)
+def test_a_sealed_root_key_that_is_damaged(strongroom, tmp_path, change):
+    folder = tmp_path / "data"
+    words = {"STRONGROOM_PASSPHRASE": "correct horse battery"}
+    assert strongroom("init", "--data", folder, "--passphrase", **words).code == 0
+    description = json.loads((folder / "strongroom.json").read_text())
+    description["root_key"]["argon2id"] |= change
+    (folder / "strongroom.json").write_text(json.dumps(description))
+    said = strongroom("serve", "--data", folder, **words).sentence
+    assert said == ("the sealed root key in `strongroom.json` is damaged; bring back a good copy")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 60_000, '{"a":' * 12_000, "{", "\xff", '{"format": 1' + "0" * 5_000 + "}"]
+)
+def test_a_description_that_is_damaged(strongroom, made, text):
+    (made[0] / "strongroom.json").write_bytes(text.encode("latin-1"))
+    said = strongroom("serve", "--data", made[0]).sentence
+    assert "bring that file back from a backup" in said or "this release does not know" in said
+
+
+def test_a_root_key_that_is_no_file(strongroom, made, tmp_path):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    said = strongroom("serve", "--data", made[0], "--root-key", tmp_path / "pipe").sentence
+    assert said.endswith("is not a root key; name the right one")
+    for name in ("a\0b", "a\ud800"):
+        description = json.loads((made[0] / "strongroom.json").read_text())
+        description["root_key"]["path"] = str(tmp_path / name)
+        (made[0] / "strongroom.json").write_text(json.dumps(description))
+        said = strongroom("serve", "--data", made[0]).sentence
+        assert said.endswith("is not a root key; name the right one")

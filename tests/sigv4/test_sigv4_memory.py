@@ -122,3 +122,21 @@ def answer(verifier, sent, now, keys):
         return verify(verifier, sent, now=now, keys=keys)
     except Fault as fault:
         return type(fault), fault.message
+
+
+def test_what_is_remembered_is_bounded_in_bytes_too():
+    """Whoever has a key chooses the headers' names and values, and the beginning of the header."""
+    verifier = Verifier()
+    sent = signed(headers={"X-Large": "v" * 3_000})
+    names = {f"x_{at}_{'n' * 20_000}": b"v" for at in range(5)}
+    for _ in range(2):
+        verify(verifier, sent.having(**names, x_short=b"v"))
+    (signer,) = verifier._signers.values()
+    assert max(map(len, signer.harmless)) < 64
+    assert b"x-short" in signer.harmless
+    assert signer.begun == {}
+    many = {f"X-{at:03}-{'n' * 12}": "v" for at in range(90)}
+    long = signed(headers=many)
+    for _ in range(2):
+        verify(verifier, long)
+    assert len(verifier._signers) == 1

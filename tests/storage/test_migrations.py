@@ -5,10 +5,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from strongroom.errors import SetupError, Unavailable
+from strongroom.errors import SetupError
 from strongroom.storage import migrations, schema
 from strongroom.storage.database import Database
-from strongroom.storage.migrations import TooNew, at_current, migrate, upgrade
+from strongroom.storage.migrations import TooNew, Unmarked, at_current, migrate, upgrade
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_tables_that_are_not_ours_are_left_alone(tmp_path):
     database = Database(tmp_path / "strongroom.db")
     with database.writing() as connection:
         connection.exec_driver_sql("CREATE TABLE materials (x)")  # and no revision
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unmarked):
         migrate(database)
     with database.reading() as connection:
         names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())

@@ -80,7 +80,7 @@ def test_a_file_that_is_damaged(file, spoil):
 
 def test_a_file_that_is_not_text(file):
     file.write_bytes(b"\xff" * 60)
-    assert "cannot be read" in refusal(file)
+    assert "is not a root key" in refusal(file)
     file.unlink()
     file.mkdir()
     assert "cannot be read" in refusal(file)
@@ -184,8 +184,8 @@ def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "cannot be read"),
-        ("{", "cannot be read"),
+        ("", "is damaged"),
+        ("{", "is damaged"),
         ("{}", "of a format that this release does not know"),
         ('{"format": 2, "root_key": {}}', "of a format that this release does not know"),
         ('{"format": 1}', "of a format that this release does not know"),

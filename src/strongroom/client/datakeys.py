@@ -26,6 +26,8 @@ from strongroom.client.header import EncryptedDataKey
 from strongroom.client.suites import DATA_KEY
 
 PROVIDER = "aws-kms"
+_MOST_SHOWN = 4  # keys of a message that a sentence names
+_MOST_CHARACTERS = 256  # of each
 
 
 class GeneratedKey(TypedDict):
@@ -131,10 +133,16 @@ def _key_arn(text: str) -> Arn | None:
 
 def _nothing_to_try(data_keys: Sequence[EncryptedDataKey], wanted: str | None) -> str:
     under = [
-        candidate.information.decode(errors="replace")
+        _shown(candidate.information.decode(errors="replace"))
         for candidate in data_keys
         if candidate.provider == PROVIDER
     ]
     if not under:
         return "no data key of the message is under a KMS key"
-    return f"no data key of the message is under `{wanted}`: it is under {', '.join(under)}"
+    more = f" and {len(under) - _MOST_SHOWN} more" if len(under) > _MOST_SHOWN else ""
+    listed = ", ".join(under[:_MOST_SHOWN])
+    return f"no data key of the message is under `{wanted}`: it is under {listed}{more}"
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

@@ -22,6 +22,8 @@ from strongroom.client.faults import KeyRefused, MessageFault
 
 FAILURES = (MessageFault, ClientError, BotoCoreError, OSError)
 
+_LONGEST = 2_000  # characters; what is said may quote a stranger
+
 _HINTS = {
     "AccessDeniedException": "ask for the permission in the key's policy, IAM or a grant",
     "DisabledException": "enable the key",
@@ -99,4 +101,5 @@ def _of_a_file(failure: OSError) -> str:
 
 def _harmless(text: str) -> str:
     line = " ".join(text.split()).rstrip(".")
+    line = line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)

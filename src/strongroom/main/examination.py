@@ -18,8 +18,8 @@ from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
 from strongroom.server.harden import harden
 from strongroom.storage.database import Database
-from strongroom.storage.folder import Folder, FolderError
-from strongroom.storage.migrations import at_current
+from strongroom.storage.folder import Folder, FolderError, FolderInUse
+from strongroom.storage.migrations import at_current, is_unmarked
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import RootKeyError
 from strongroom.storage.store import Store
@@ -92,14 +92,16 @@ def _service(folder: Folder) -> Finding:
     try:
         with folder.locked():
             return Finding("no server is running on the folder", "well")
-    except FolderError:
+    except FolderInUse:
         return Finding("a server is running on the folder", "well")
+    except FolderError as failure:
+        return Finding("lock", "ill", str(failure))
 
 
 def _damage(folder: Folder) -> str:
     """What SQLite's own check says, or nothing."""
     try:
-        connection = sqlite3.connect(f"file:{folder.database}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{folder.database.as_uri()}?mode=ro", uri=True)
         try:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         finally:
@@ -112,6 +114,11 @@ def _damage(folder: Folder) -> str:
 def _rows(folder: Folder, root: RootKey) -> Iterator[Finding]:
     database = Database(folder.database)
     try:
+        if is_unmarked(database):
+            yield Finding(
+                "database", "ill", "it does not say which release made it; restore a backup"
+            )
+            return
         if not at_current(database):
             yield Finding(
                 "database was made by another release",

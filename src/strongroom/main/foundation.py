@@ -48,7 +48,7 @@ def lay(
     root = rootkey.new_root_key()
     if passphrase is None:
         root_key = root_key.absolute()
-        if root_key.is_relative_to(folder.path):
+        if root_key.resolve().is_relative_to(folder.path.resolve()):
             raise RootKeyError(
                 f"the root key `{root_key}` would lie in the data folder that it seals, and be "
                 "stolen with it; name a place outside with --root-key"

@@ -39,7 +39,7 @@ from strongroom.sigv4.verify import Verifier
 from strongroom.wire import faults
 from strongroom.wire.shape import Shape
 
-_MOST_TRIES = 12  # dispatches of one request; each but the last waited for something it lacked
+_PATIENCE = 5.0  # seconds in which a request is dispatched again when something was lacking
 
 
 class Credential(Interface):
@@ -164,7 +164,10 @@ class Dispatcher:
         if endpoint is None:
             exchange.protocol = protocol_of(exchange.request)
         xmlns = "" if endpoint is None else endpoint.service.wire.xmlns
-        exchange.fault = fault
+        # INVARIANT: the traceback stays behind.  It leads to frames that hold the exchange, and
+        # no collector looks at exchanges: each would be kept for ever, with its request.
+        exchange.fault = fault.with_traceback(None)
+        fault.__context__ = fault.__cause__ = None
         exchange.answer = refusal(exchange, fault, xmlns)
         self._record(exchange)
 
@@ -213,8 +216,7 @@ class Dispatcher:
 
     def _again(self, exchange: Exchange, prepare: Callable[[], Awaitable[Any]]) -> None:
         """Dispatch once more when `prepare` is done."""
-        exchange.tries += 1
-        if exchange.tries > _MOST_TRIES:
+        if time.perf_counter() - exchange.began > _PATIENCE:
             self._refuse(exchange, Unavailable("What was asked for is changing too fast."))
         else:
             self._later(self._prepared(exchange, prepare))

@@ -16,14 +16,14 @@ class Exchange(msgspec.Struct, gc=False):
     """What is known of a request so far; a field is None until its step has been taken.
 
     A struct of msgspec's because it is made for every request: 0.2 us, against 1.5 for a class of
-    our own.  `gc=False` is sound because nothing in here leads back to the exchange.
+    our own.  `gc=False` is sound because nothing in here leads back to the exchange: of a fault its
+    traceback is taken away before it is kept (`dispatch`).
     """
 
     request: Request
     reply: Reply
     id: str
     began: float  # seconds, of `time.perf_counter`
-    tries: int = 0
     protocol: Protocol = Protocol.JSON11
     endpoint: Endpoint | None = None
     scope: Scope | None = None  # once the signature is verified

@@ -76,7 +76,8 @@ def protocol_of(request: Request) -> Protocol:
     if headers.get(b"smithy-protocol") == _RPC_V2_CBOR:
         return Protocol.CBOR
     if b"x-amz-target" not in headers and (
-        headers.get(b"content-type", b"").startswith(_FORM) or b"Action=" in request.target
+        headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
+        or b"Action=" in request.target
     ):
         return Protocol.QUERY
     return Protocol.JSON11

@@ -23,7 +23,9 @@ V = TypeVar("V")
 Values = tuple[bytes, ...]
 
 _MAX_NAMES = 256  # of headers that need not be signed
-_MAX_BEGUN = 64  # operations times the seconds they are asked for in
+_MAX_NAME = 64  # bytes
+_MAX_BEGUN = 32  # operations times the seconds they are asked for in
+_MAX_VALUES = 2_048  # bytes of the signed headers' values, together
 
 
 class Stamp:
@@ -83,10 +85,12 @@ class Signer:
         if self.key is not key:
             self.secret, self.key, self.stamp, self.dated = secret, key, None, None
         if len(self.harmless) < _MAX_NAMES and not self.harmless.issuperset(names):
-            self.harmless.update(filter(may_stay_unsigned, names))
+            self.harmless.update(
+                name for name in names if may_stay_unsigned(name) and len(name) <= _MAX_NAME
+            )
 
     def begin(self, values: Values, begun: "_Hash") -> None:
-        if values not in self.begun:
+        if values not in self.begun and sum(map(len, values)) <= _MAX_VALUES:
             make_room(self.begun, _MAX_BEGUN)
             self.begun[values] = begun
 

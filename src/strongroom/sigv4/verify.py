@@ -42,6 +42,7 @@ MISMATCH = (
     "AWS Secret Access Key and signing method. Consult the service documentation for details."
 )
 _HEX = 64  # digits of a signature
+_MAX_BEGINNING = 1_024  # bytes of an Authorization header that is remembered; SDKs send about 200
 _MAX_STAMPS = 1024  # there are 601 seconds in the window
 
 
@@ -60,7 +61,7 @@ S = TypeVar("S", bound=Secret)
 class Verifier:
     """Verifies signatures and remembers what it may.  Not for use by several threads at once."""
 
-    def __init__(self, *, max_cached_keys: int = 2048) -> None:
+    def __init__(self, *, max_cached_keys: int = 1024) -> None:
         self._signers: dict[bytes, Signer] = {}  # by the Authorization header up to its signature
         self._stamps: dict[bytes, Stamp] = {}  # by X-Amz-Date
         self._max_signers = max_cached_keys
@@ -159,6 +160,8 @@ class Verifier:
         return entry, signer.scope
 
     def _known(self, beginning: bytes, signer: Signer) -> Signer:
+        if len(beginning) > _MAX_BEGINNING:
+            return signer
         if beginning not in self._signers:
             make_room(self._signers, self._max_signers)
         return self._signers.setdefault(beginning, signer)

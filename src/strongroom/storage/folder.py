@@ -35,6 +35,10 @@ class FolderError(SetupError):
     """The folder cannot be used; the message says what to do."""
 
 
+class FolderInUse(FolderError):
+    """Another set of workers serves from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     path: Path
@@ -139,8 +143,12 @@ class Folder:
                 f"`{self.path}` is not a data folder; make one with "
                 f"`strongroom init --data {self.path}`"
             ) from None
-        except (OSError, ValueError) as failure:
-            raise FolderError(f"`{self.description}` cannot be read: {failure}") from None
+        except OSError as failure:
+            raise FolderError(f"`{self.description}` cannot be read: {failure.strerror}") from None
+        except (ValueError, RecursionError):
+            raise FolderError(
+                f"`{self.description}` is damaged; bring that file back from a backup"
+            ) from None
         if (
             not isinstance(description, dict)
             or description.get("format") != _FORMAT
@@ -171,7 +179,7 @@ class Folder:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise FolderError(
+                raise FolderInUse(
                     f"another Strongroom is serving `{self.path}`; stop it first, or name "
                     "another folder"
                 ) from None

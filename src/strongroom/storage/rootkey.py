@@ -27,6 +27,11 @@ from strongroom.keys.sealing import Tampered, names, seal, unseal
 _BYTES = 32
 _TAG = "strongroom-root-key-1"
 _SHORTEST_PASSPHRASE = 12  # characters
+_SALT_BYTES = 16
+# What a damaged description may ask of this machine.
+_MOST_PASSES = 64
+_MOST_MEMORY_KIB = 4 << 20
+_MOST_LANES = 64
 
 
 class RootKeyError(SetupError):
@@ -71,17 +76,23 @@ def _make_folder(folder: Path) -> None:
 def read_file(path: Path) -> RootKey:
     """The key kept at `path`; RootKeyError if it is missing, readable by others or damaged."""
     try:
-        with path.open() as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            line = file.read(256)
+        # Without blocking, for it may be a pipe that nobody writes to.
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as file:  # noqa: PTH123
+            found = os.fstat(file.fileno())
+            line = file.read(256) if stat.S_ISREG(found.st_mode) else ""
+            mode = stat.S_IMODE(found.st_mode)
     except FileNotFoundError:
         raise RootKeyError(
             f"the root key file `{path}` is missing; without it nothing in the data folder can be "
             "opened, and no new one would help: bring the file back, or name its new place with "
             "--root-key"
         ) from None
-    except (OSError, UnicodeDecodeError) as failure:
-        raise RootKeyError(f"the root key file `{path}` cannot be read: {failure}") from None
+    except OSError as failure:
+        raise RootKeyError(
+            f"the root key file `{path}` cannot be read: {failure.strerror}"
+        ) from None
+    except ValueError:  # neither its name nor its content is text
+        raise RootKeyError(f"{path!a} is not a root key; name the right one") from None
     if mode & 0o077:
         raise RootKeyError(
             f"the root key file `{path}` can be read by others (mode {mode:04o}); "
@@ -114,7 +125,7 @@ class PassphraseSeal:
             raise RootKeyError(
                 f"a passphrase needs at least {_SHORTEST_PASSPHRASE} characters; choose a longer one"
             )
-        blank = cls(os.urandom(16).hex(), "")
+        blank = cls(os.urandom(_SALT_BYTES).hex(), "")
         box = seal(blank._key(passphrase), root, blank._belongs())
         return cls(blank.salt, box.hex())
 
@@ -122,11 +133,27 @@ class PassphraseSeal:
     def of(cls, parameters: dict[str, Any]) -> Self:
         """The seal that `to_dict` gave; RootKeyError if that is not what these are."""
         try:
-            return cls(**parameters)
-        except TypeError:
+            found = cls(**parameters)
+            sound = (
+                len(bytes.fromhex(found.salt)) == _SALT_BYTES
+                and bytes.fromhex(found.sealed)
+                and all(
+                    type(given) is int and 0 < given <= most
+                    for given, most in (
+                        (found.passes, _MOST_PASSES),
+                        (found.memory_kib, _MOST_MEMORY_KIB),
+                        (found.lanes, _MOST_LANES),
+                    )
+                )
+                and found.memory_kib >= 8 * found.lanes
+            )
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
             raise RootKeyError(
                 "the sealed root key in `strongroom.json` is damaged; bring back a good copy"
-            ) from None
+            )
+        return found
 
     def open(self, passphrase: str) -> RootKey:
         try:

@@ -48,7 +48,7 @@ def start(marker: str | None) -> str:
     except (binascii.Error, ValueError, RecursionError):
         raise InvalidMarker("Invalid marker") from None
     match read:
-        case {"a": str(after)} if len(read) == 1:
+        case {"a": str(after)} if len(read) == 1 and after.isascii():  # as all names here are
             return after
         case _:
             raise InvalidMarker("Invalid marker")

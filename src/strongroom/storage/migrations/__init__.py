@@ -18,10 +18,18 @@ class TooNew(SetupError):
     """The database was made by a later release than this one."""
 
 
+class Unmarked(SetupError):
+    """The database has tables, and does not say which release made them."""
+
+
 def migrate(database: Database) -> None:
     """Bring the tables to `schema.REVISION`; TooNew if a later release made them."""
     with database.writing() as connection:
         at = _revision(connection)
+        if at is None and inspect(connection).get_table_names():
+            raise Unmarked(
+                "the database does not say which release made it; bring it back from a backup"
+            )
         if at is None:
             _create(connection)
         elif at != REVISION:
@@ -32,6 +40,12 @@ def at_current(database: Database) -> bool:
     """Whether the tables are those this release works with."""
     with database.reading() as connection:
         return _revision(connection) == REVISION
+
+
+def is_unmarked(database: Database) -> bool:
+    """Whether there are tables of which it is not known what release made them."""
+    with database.reading() as connection:
+        return _revision(connection) is None and bool(inspect(connection).get_table_names())
 
 
 def _revision(connection: Connection) -> str | None:
