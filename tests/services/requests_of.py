@@ -30,7 +30,14 @@ ID_OR_ARN: dict[str, tuple[str, str, Members]] = {
     "UntagResource": ("untag_resource", "KeyId", {"TagKeys": ["a"]}),
     "ListResourceTags": ("list_resource_tags", "KeyId", {}),
     "GetKeyPolicy": ("get_key_policy", "KeyId", {}),
-    "PutKeyPolicy": ("put_key_policy", "KeyId", {"Policy": '{"Statement": []}'}),
+    "PutKeyPolicy": (
+        "put_key_policy",
+        "KeyId",
+        {
+            "Policy": '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*", '
+            '"Resource": "*"}}'
+        },
+    ),
     "ListKeyPolicies": ("list_key_policies", "KeyId", {}),
     "EnableKeyRotation": ("enable_key_rotation", "KeyId", {}),
     "DisableKeyRotation": ("disable_key_rotation", "KeyId", {}),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from answers import denied, refused
+from answers import not_allowed, refused
 from requests_of import ANY_FORM, ID_OR_ARN, ask
 
 SEEN = {
@@ -61,7 +61,7 @@ def test_a_service_without_a_key_of_its_own(kms, region):
 
 @pytest.mark.parametrize("operation", sorted(set(EVERY) - SEEN))
 def test_the_account_neither_uses_nor_changes_it(kms, managed, operation):
-    with refused("AccessDeniedException", denied(operation, managed["Arn"])):
+    with refused("AccessDeniedException", not_allowed(operation, managed["Arn"])):
         ask(kms, *EVERY[operation], managed["KeyId"])
     assert managed == kms.describe_key(KeyId=managed["KeyId"])["KeyMetadata"]
 
@@ -77,21 +77,24 @@ def test_direct_use_by_alias_is_refused_the_first_time_too(kms, operation):
         ask(kms, *ANY_FORM[operation], "alias/aws/ebs")
     made = kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["Arn"]
     error = caught.value.response["Error"]
-    assert ("AccessDeniedException", denied(operation, made)) == (error["Code"], error["Message"])
+    assert ("AccessDeniedException", not_allowed(operation, made)) == (
+        error["Code"],
+        error["Message"],
+    )
 
 
 def test_it_gets_no_alias_of_the_customers(kms, managed):
-    with refused("AccessDeniedException", denied("CreateAlias", managed["Arn"])):
+    with refused("AccessDeniedException", not_allowed("CreateAlias", managed["Arn"])):
         kms.create_alias(AliasName="alias/mine", TargetKeyId=managed["KeyId"])
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName="alias/mine", TargetKeyId=key_id)
-    with refused("AccessDeniedException", denied("UpdateAlias", managed["Arn"])):
+    with refused("AccessDeniedException", not_allowed("UpdateAlias", managed["Arn"])):
         kms.update_alias(AliasName="alias/mine", TargetKeyId=managed["KeyId"])
 
 
 def test_nothing_is_sealed_for_it_from_outside(kms, key_id, managed):
     blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
-    with refused("AccessDeniedException", denied("ReEncryptTo", managed["Arn"])):
+    with refused("AccessDeniedException", not_allowed("ReEncryptTo", managed["Arn"])):
         kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId="alias/aws/s3")
 
 

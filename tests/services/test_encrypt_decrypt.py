@@ -1,9 +1,12 @@
 import pytest
 from answers import (
+    ACCOUNT,
     BEHIND_CIPHERTEXT,
     CONTEXT_TOO_LARGE,
     NEVER,
+    OF_CIPHERTEXT,
     arn,
+    denied,
     members,
     one,
     refused,
@@ -201,12 +204,12 @@ def test_a_ciphertext_of_another_account_region_or_of_a_key_that_is_not_there(
     kms, stranger, endpoint, blob
 ):
     nowhere = blob[:3] + bytes(16) + blob[19:]
-    for client, shown in (
-        (stranger, blob),
-        (endpoint.client("kms", "pluto-1"), blob),
-        (kms, nowhere),
+    for client, shown, account in (
+        (stranger, blob, "111122223333"),
+        (endpoint.client("kms", "pluto-1"), blob, ACCOUNT),
+        (kms, nowhere, ACCOUNT),
     ):
-        with refused("AccessDeniedException", BEHIND_CIPHERTEXT):
+        with refused("AccessDeniedException", denied("Decrypt", OF_CIPHERTEXT, account)):
             client.decrypt(CiphertextBlob=shown, EncryptionContext=CONTEXT)
 
 

@@ -74,7 +74,7 @@ def test_a_policy_of_another_name(kms, key_id):
     "statement",
     [
         ALLOW,
-        altered(Effect="Deny", Sid="no"),
+        altered(Effect="Deny", Sid="no", Action="kms:Sign"),
         altered(Principal="*"),
         altered(Principal={"AWS": ["111122223333", "*"], "Service": "s3.amazonaws.com"}),
         altered(Principal=None, NotPrincipal={"Federated": "cognito-identity.amazonaws.com"}),
@@ -87,7 +87,7 @@ def test_a_policy_of_another_name(kms, key_id):
     ],
 )
 def test_forms_that_a_statement_has(kms, key_id, statement):
-    for policy in (document(statement), document(statement, ALLOW, Id="x")):
+    for policy in (document(ALLOW, statement), document(statement, ALLOW, Id="x")):
         kms.put_key_policy(KeyId=key_id, Policy=policy)
         assert policy == kms.get_key_policy(KeyId=key_id)["Policy"]
 
@@ -147,3 +147,81 @@ def test_characters_that_no_policy_has(unchecked, key_id):
         with pytest.raises(unchecked.exceptions.ClientError) as caught:
             unchecked.put_key_policy(KeyId=key_id, Policy=document(ALLOW) + character)
         assert caught.value.response["Error"]["Code"] in ("ValidationException", MALFORMED)
+
+
+# What the policy says counts
+
+
+ROOT_AGAIN = "The new key policy will not allow you to update the key policy in the future."
+
+
+def test_a_policy_that_locks_its_author_out_is_refused_unless_that_is_meant(kms, key_id):
+    locking = document(altered(Action="kms:Decrypt"))
+    for policy in (
+        locking,
+        document(),
+        document(altered(Principal={"AWS": "111122223333"})),
+        document(ALLOW, altered(Effect="Deny", Action="kms:Put*")),
+        document(altered(Condition={"StringEquals": {"kms:ViaService": "s3.x.amazonaws.com"}})),
+    ):
+        with refused(MALFORMED, ROOT_AGAIN):
+            kms.put_key_policy(KeyId=key_id, Policy=policy)
+        with refused(MALFORMED, ROOT_AGAIN):
+            kms.create_key(Policy=policy)
+    kms.put_key_policy(KeyId=key_id, Policy=locking, BypassPolicyLockoutSafetyCheck=True)
+    with pytest.raises(kms.exceptions.ClientError, match="AccessDeniedException"):
+        kms.encrypt(KeyId=key_id, Plaintext=b"x")
+    with pytest.raises(kms.exceptions.ClientError, match="no resource-based policy allows"):
+        kms.put_key_policy(KeyId=key_id, Policy=document(ALLOW))
+
+
+def test_the_root_user_needs_its_keys_policy(kms, key_id):
+    blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    deny = altered(Effect="Deny", Action="kms:Decrypt", Principal="*")
+    kms.put_key_policy(KeyId=key_id, Policy=document(ALLOW, deny))
+    with pytest.raises(
+        kms.exceptions.ClientError, match="with an explicit deny in a resource-based"
+    ):
+        kms.decrypt(CiphertextBlob=blob)
+    kms.put_key_policy(KeyId=key_id, Policy=document(ALLOW))
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
+def test_conditions_see_the_request(kms, key_id):
+    only_blue = altered(
+        Effect="Deny",
+        Action="kms:Encrypt",
+        Principal="*",
+        Condition={"StringNotEquals": {"kms:EncryptionContext:tenant": "blue"}},
+    )
+    kms.put_key_policy(KeyId=key_id, Policy=document(ALLOW, only_blue))
+    kms.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext={"Tenant": "blue"})
+    for context in ({}, {"tenant": "red"}, {"tenant": "blue", "TENANT": "blue"}):
+        with pytest.raises(kms.exceptions.ClientError, match="explicit deny"):
+            kms.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext=context)
+
+
+def test_two_accounts_and_both_sides(kms, stranger, key):
+    """The root user of another account may do anything in its own; the key must let it in."""
+    arn = key["Arn"]
+    blob = kms.encrypt(KeyId=arn, Plaintext=b"x")["CiphertextBlob"]
+    lets_in = altered(Principal={"AWS": "111122223333"}, Action=["kms:Decrypt", "kms:DescribeKey"])
+    kms.put_key_policy(KeyId=arn, Policy=document(ALLOW, lets_in))
+    assert stranger.decrypt(CiphertextBlob=blob)["KeyId"] == arn
+    assert stranger.decrypt(CiphertextBlob=blob, KeyId=arn)["Plaintext"] == b"x"
+    assert stranger.describe_key(KeyId=arn)["KeyMetadata"]["AWSAccountId"] == "000000000000"
+    for refused_call in (
+        lambda: stranger.encrypt(KeyId=arn, Plaintext=b"x"),
+        lambda: stranger.schedule_key_deletion(KeyId=arn),
+        lambda: stranger.get_key_policy(KeyId=arn),
+    ):
+        with pytest.raises(stranger.exceptions.ClientError, match="the resource does not exist in"):
+            refused_call()
+    everything = altered(Principal={"AWS": "111122223333"})
+    kms.put_key_policy(KeyId=arn, Policy=document(ALLOW, everything))
+    stranger.encrypt(KeyId=arn, Plaintext=b"x")
+    with pytest.raises(stranger.exceptions.ClientError, match="the resource does not exist in"):
+        stranger.schedule_key_deletion(KeyId=arn)
+    kms.put_key_policy(KeyId=arn, Policy=document(ALLOW))
+    with pytest.raises(stranger.exceptions.ClientError, match="associated with this ciphertext"):
+        stranger.decrypt(CiphertextBlob=blob)

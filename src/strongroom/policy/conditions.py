@@ -9,8 +9,8 @@
 
 What cannot be decided falls on the safe side, and which side that is depends on the effect of
 the statement: a Deny applies and an Allow does not.  That is so for an operator that is not
-known, a policy value that the operator cannot read, and for a negated comparison with a request
-value of the wrong type.
+known, a policy value that the operator cannot read, for a negated comparison with a request value
+of the wrong type, and for a request that says two things where one is meant (`Ambiguous`).
 
 Source: IAM User Guide, "Condition operators" and "Multivalued context keys".
 """
@@ -21,7 +21,7 @@ from typing import Literal
 
 from strongroom.policy.glob import Matcher
 from strongroom.policy.operators import OPERATORS, Operator, Unreadable
-from strongroom.policy.variables import Context, Template, template
+from strongroom.policy.variables import Ambiguous, Context, Template, template
 
 Test = Callable[[Context], bool]
 SetOperator = Literal["", "ForAllValues", "ForAnyValue"]
@@ -179,7 +179,7 @@ def _test(
             if value is None:
                 return absent
             if not isinstance(value, str):
-                return False
+                return deny and isinstance(value, Ambiguous)
             try:
                 return alone(value) is not negated
             except Unreadable:
@@ -191,7 +191,9 @@ def _test(
         value = context.get(key)
         if value is None:
             return absent
-        return isinstance(value, str) and passes(value, context)
+        if not isinstance(value, str):
+            return deny and isinstance(value, Ambiguous)
+        return passes(value, context)
 
     def for_all(context: Context) -> bool:
         return all(passes(value, context) for value in _several(context.get(key, ())))

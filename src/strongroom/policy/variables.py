@@ -16,6 +16,13 @@ from strongroom.policy.glob import Pattern, tokens
 Context = Mapping[str, str | tuple[str, ...]]
 """Condition keys in lower case; a text has one value, a tuple is a multivalued key."""
 
+
+class Ambiguous(tuple[str, ...]):
+    """Values of a key that should have one: the request says two things.  Falls on the safe side."""
+
+    __slots__ = ()
+
+
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _INSIDE = re.compile(r"\s*([^,'\s][^,']*?)\s*(?:,\s*'([^']*)'\s*)?")
 _CHARACTERS = frozenset("*?$")

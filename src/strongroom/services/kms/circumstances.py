@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from strongroom.keys.key import Key
 from strongroom.policy.moments import iso8601
+from strongroom.policy.variables import Ambiguous
 from strongroom.services.call import Call
 from strongroom.services.kms.world import Kms, KmsBooks
 
@@ -115,8 +116,8 @@ def of_context(pairs: Mapping[str, str] | None) -> dict[str, Value]:
         before = found.get(name)
         if before is None:
             found[name] = value
-        else:  # two keys that differ by case alone: several values, so no single one matches
-            found[name] = (*((before,) if isinstance(before, str) else before), value)
+        else:  # two keys that differ by case alone, and policies tell them apart no more
+            found[name] = Ambiguous((*((before,) if isinstance(before, str) else before), value))
     return found
 
 
