@@ -60,6 +60,12 @@ class Entities(Book):
         rows = self._some(table, account, "", wanted, table.c.folded, most)
         return [_entity(kind, row) for row in rows]
 
+    def bounded(self, kind: type[E], account: str, policy: str) -> list[E]:
+        """The users or roles whose permissions boundary is the policy of that ARN, by name."""
+        table = _TABLES[kind]
+        rows = self._some(table, account, "", table.c.boundary == policy, table.c.folded, None)
+        return [_entity(kind, row) for row in rows]
+
     def count(self, kind: type[Entity], account: str) -> int:
         table = _TABLES[kind]
         counted = select(func.count()).select_from(table).where(table.c.account == account)

@@ -100,8 +100,7 @@ class Policies(Entities):
 
     def bounded_by(self, account: str, arn: str) -> list[User | Role]:
         """The account's users and roles whose permissions boundary a managed policy is."""
-        found: list[User | Role] = [*self.entities(User, account), *self.entities(Role, account)]
-        return [entity for entity in found if entity.boundary == arn]
+        return [*self.bounded(User, account, arn), *self.bounded(Role, account, arn)]
 
     def versions_in_use(self, account: str) -> int:
         counted = select(func.count()).select_from(_VERSIONS).where(_VERSIONS.c.account == account)
