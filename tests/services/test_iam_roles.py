@@ -131,6 +131,15 @@ def test_whom_it_trusts_is_known_by_id(iam, account):
     assert trusted(iam) == {"AWS": [alice["UserId"], root]}
 
 
+def test_several_whose_names_become_longer_and_shorter(iam, account):
+    arns = [iam.create_user(UserName=name)["User"]["Arn"] for name in ("a", "bbbbbbbb", "c")]
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trusting(arns))
+    for old, new in (("a", "aaaaaaaaaaaa"), ("bbbbbbbb", "b"), ("c", "cc")):
+        iam.update_user(UserName=old, NewUserName=new)
+    named = [f"arn:aws:iam::{account}:user/{name}" for name in ("aaaaaaaaaaaa", "b", "cc")]
+    assert trusted(iam) == {"AWS": named}
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
