@@ -122,7 +122,18 @@ MALFORMED = [
     ("x", "Syntax errors in policy."),
     ("[]", "Syntax errors in policy."),
     ('{"Version": "2012-10-17"}', "Syntax errors in policy."),
-    (DOCUMENT.replace("2012-10-17", "2015-01-01"), "Syntax errors in policy."),
+    (
+        DOCUMENT.replace("2012-10-17", "2015-01-01"),
+        "Policy document must be version 2012-10-17 or greater.",
+    ),
+    (
+        DOCUMENT.replace("kms:*", "Encrypt"),
+        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+    ),
+    (
+        DOCUMENT.replace('"Resource": "*"', '"Resource": "mine"'),
+        'Resource mine must be in ARN format or "*".',
+    ),
     (DOCUMENT.replace('"Allow"', '"allow"'), "Syntax errors in policy."),
     (DOCUMENT.replace('"Effect"', '"effect"'), "Syntax errors in policy."),
     (DOCUMENT[:-1] + ', "Version": "2012-10-17"}', "Syntax errors in policy."),

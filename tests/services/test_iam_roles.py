@@ -144,15 +144,15 @@ def test_several_whose_names_become_longer_and_shorter(iam, account):
     ("document", "message"),
     [
         ("no policy", "This policy contains invalid Json"),
-        ("{}", "Syntax errors in policy."),
-        ('{"Version": "2012-10-17", "Statement": []}', "Syntax errors in policy."),
+        ("{}", "Syntax error in policy."),
+        ('{"Version": "2012-10-17", "Statement": []}', "Syntax error in policy."),
         (
             json.dumps({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole"}}),
-            "Syntax errors in policy.",
+            "Missing required field Principal",
         ),
         (
             json.dumps({"Statement": {"Effect": "Allow", "Principal": "*"}}),
-            "Policy statement must contain actions.",
+            "Missing required field Action",
         ),
         (
             TRUST.replace('"Action"', '"Resource": "*", "Action"'),

@@ -1,6 +1,6 @@
-"""Policy documents: what may be kept, whom a trust policy means, and how a document is shown.
+"""Policy documents: whom a trust policy means, and how a document is shown.
 
-Whether a document is a policy at all is asked of `require`, and nowhere else.
+Whether a document is a policy at all is `policy.grammar`'s affair.
 
 A trust policy means users and roles by their unique ids, which are kept beside it: who comes later
 under the same name is somebody else.  Shown is the ARN that the id has now, or the id itself once
@@ -17,45 +17,13 @@ from urllib.parse import quote
 
 from strongroom.errors import MalformedPolicyDocument
 from strongroom.policy import principals
-from strongroom.policy.compiled import Use, compile_policy
-from strongroom.policy.document import Malformed, Node, parse
+from strongroom.policy.document import Node, parse
 from strongroom.policy.entities import Entity, Role, User
 from strongroom.services.call import Call
 from strongroom.services.iam.world import Iam
 
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(user|role|group)/(?:[^*?]*/)?([^*?/]+)")
 _KINDS: dict[str, type[Entity]] = {User.resource: User, Role.resource: Role}
-
-
-def require(document: str, use: Use) -> None:
-    """MalformedPolicyDocument unless the document is a policy of its kind."""
-    try:
-        root = parse(document)
-    except Malformed:
-        raise MalformedPolicyDocument(
-            "This policy contains invalid Json" if use is Use.TRUST else "Syntax errors in policy."
-        ) from None
-    policy = compile_policy(document, use)
-    if policy.broken or not policy.statements:
-        raise MalformedPolicyDocument("Syntax errors in policy.")
-    for statement, node in zip(policy.statements, _statements(root), strict=True):
-        if statement.broken:
-            raise MalformedPolicyDocument("Syntax errors in policy.")
-        _require_elements(set(node), use)
-
-
-def _require_elements(elements: set[str], use: Use) -> None:
-    if not elements & {"Action", "NotAction"}:
-        raise MalformedPolicyDocument("Policy statement must contain actions.")
-    of_resources = elements & {"Resource", "NotResource"}
-    if use is Use.TRUST:
-        if of_resources:
-            raise MalformedPolicyDocument(f"Has prohibited field {min(of_resources)}")
-        return
-    if not of_resources:
-        raise MalformedPolicyDocument("Policy statement must contain resources.")
-    if elements & {"Principal", "NotPrincipal"}:
-        raise MalformedPolicyDocument("Policy document should not specify a principal.")
 
 
 def trusted(iam: Iam, call: Call, document: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from strongroom.errors import LimitExceeded, NoSuchEntity
+from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
 from strongroom.services.call import Call
 from strongroom.services.iam import documents, paging, quotas
@@ -14,7 +15,7 @@ from strongroom.wire.shape import Shape
 def put_policy(kind: Owner, iam: Iam, call: Call, rq: Any) -> None:
     """Keep a policy, in place of one of the same name."""
     owner = kind.named(iam, call, f"Put{kind.noun}Policy", rq)
-    documents.require(rq.PolicyDocument, Use.IDENTITY)
+    grammar.require(rq.PolicyDocument, Use.IDENTITY)
     present = iam.books.inline_policies(owner) | {rq.PolicyName: rq.PolicyDocument}
     most = quotas.INLINE[owner.noun]
     if sum(map(quotas.size, present.values())) > most:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from strongroom.errors import DeleteConflict, EntityAlreadyExists
-from strongroom.policy import aws_managed
+from strongroom.policy import aws_managed, grammar
 from strongroom.policy.compiled import Use
 from strongroom.policy.entities import (
     Entity,
@@ -15,7 +15,7 @@ from strongroom.policy.entities import (
     arn_of,
 )
 from strongroom.services.call import Call
-from strongroom.services.iam import access, documents, ids, paging, quotas, tagging
+from strongroom.services.iam import access, ids, paging, quotas, tagging
 from strongroom.services.iam.identifiers import managed_policy, own_policy
 from strongroom.services.iam.tagging import Tagged
 from strongroom.services.iam.world import Iam
@@ -133,7 +133,7 @@ def list_entities_for_policy(
 
 def require_document(document: str) -> None:
     """LimitExceeded or MalformedPolicyDocument unless it can be a managed policy's."""
-    documents.require(document, Use.IDENTITY)
+    grammar.require(document, Use.IDENTITY)
     quotas.require("PolicySize", quotas.size(document))
 
 

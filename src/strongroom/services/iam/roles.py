@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from strongroom.errors import EntityAlreadyExists, InvalidInput
+from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
 from strongroom.policy.entities import Role, arn_of
 from strongroom.services.call import Call
@@ -141,5 +142,5 @@ def whole(iam: Iam, role: Role) -> shapes.Role:
 def _principals(iam: Iam, call: Call, trust: str) -> str:
     """Whom a trust policy means, by unique ids, as `Role.principals` has it."""
     quotas.require("ACLSizePerRole", quotas.size(trust))
-    documents.require(trust, Use.TRUST)
+    grammar.require(trust, Use.TRUST)
     return json.dumps(documents.trusted(iam, call, trust))
