@@ -1,6 +1,6 @@
 """The account as a whole: its alias, its counts, everything that is in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from strongroom.errors import EntityAlreadyExists, NoSuchEntity
 from strongroom.policy import aws_managed
@@ -124,12 +124,7 @@ def _used_of_aws(iam: Iam, call: Call) -> Iterator[Entity]:
             yield policy
 
 
-_KINDS: dict[
-    str,
-    Callable[
-        [Iam, Call], Iterator[Entity] | list[User] | list[Group] | list[Role] | list[ManagedPolicy]
-    ],
-] = {
+_KINDS: dict[str, Callable[[Iam, Call], Iterable[Entity]]] = {
     "User": lambda iam, call: iam.books.entities(User, call.account),
     "Group": lambda iam, call: iam.books.entities(Group, call.account),
     "Role": lambda iam, call: iam.books.entities(Role, call.account),
