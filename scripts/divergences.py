@@ -6,7 +6,8 @@
 import sys
 from pathlib import Path
 
-from strongroom.services import kms, sts
+from strongroom.services import iam, kms, sts
+from strongroom.wire.shapes import iam as iam_shapes
 from strongroom.wire.shapes import kms as kms_shapes
 from strongroom.wire.shapes import sts as sts_shapes
 
@@ -32,6 +33,7 @@ def listing() -> str:
     lines = []
     for name, shapes, operations in (
         ("KMS", kms_shapes.OPERATIONS, kms.OPERATIONS),
+        ("IAM", iam_shapes.OPERATIONS, iam.OPERATIONS),
         ("STS", sts_shapes.OPERATIONS, sts.OPERATIONS),
     ):
         missing = sorted(set(shapes) - set(operations))

@@ -196,6 +196,30 @@ class DryRun(Fault):
         super().__init__("The request would have succeeded, but the DryRun option is set.")
 
 
+# IAM's own.
+
+
+class NoSuchEntity(Fault):
+    code = "NoSuchEntityException"
+    status = 404
+
+
+class EntityAlreadyExists(Fault):
+    code = "EntityAlreadyExistsException"
+    status = 409
+
+
+class DeleteConflict(Fault):
+    """Something hangs on what was to be deleted."""
+
+    code = "DeleteConflictException"
+    status = 409
+
+
+class InvalidInput(Fault):
+    code = "InvalidInputException"
+
+
 # We failed.
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,17 @@ AWS = Path(sys.executable).with_name("aws")
 
 @pytest.fixture
 def aws(endpoint, region, tmp_path):
-    """`aws kms ...` in a process of its own; its JSON, or its refusal if one is expected."""
+    """`aws kms ...` in a process of its own; its JSON, or its refusal if one is expected.
+
+    `iam` asks for an account of the test's own: it has no Regions.
+    """
+    account = str(secrets.randbelow(9 * 10**11) + 10**11)
 
     def run(*arguments: str, service: str = "kms", refused: str | None = None):
+        own = {"AWS_ACCESS_KEY_ID": account} if service == "iam" else {}
         done = subprocess.run(
             [AWS, service, *arguments],
-            env=endpoint.environment(region),
+            env=endpoint.environment(region) | own,
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -131,6 +137,40 @@ def test_rotation(aws):
     assert rotation["RotationType"] == "ON_DEMAND"
     aws("disable-key-rotation", *at)
     assert aws("get-key-rotation-status", *at)["KeyRotationEnabled"] is False
+
+
+def test_users_and_roles(aws, tmp_path):
+    def iam(*arguments: str, **how):
+        return aws(*arguments, service="iam", **how)
+
+    allow = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    (tmp_path / "allow.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": allow}))
+    user = iam("create-user", "--user-name", "alice", "--tags", "Key=team,Value=blue")["User"]
+    assert iam("get-user", "--user-name", "alice")["User"] == user
+    trust = {"Effect": "Allow", "Principal": {"AWS": user["Arn"]}, "Action": "sts:AssumeRole"}
+    (tmp_path / "trust.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": trust}))
+    iam("create-role", "--role-name", "r", "--assume-role-policy-document", "file://trust.json")
+    (role,) = iam("list-roles")["Roles"]
+    assert role["AssumeRolePolicyDocument"]["Statement"] == trust
+
+    made = iam("create-policy", "--policy-name", "p", "--policy-document", "file://allow.json")
+    at = ("--policy-arn", made["Policy"]["Arn"])
+    iam("attach-role-policy", "--role-name", "r", *at)
+    (attached,) = iam("list-attached-role-policies", "--role-name", "r")["AttachedPolicies"]
+    assert attached["PolicyName"] == "p"
+    inline = ("--user-name", "alice", "--policy-name", "i")
+    iam("put-user-policy", *inline, "--policy-document", "file://allow.json")
+    assert iam("get-user-policy", *inline)["PolicyDocument"]["Statement"] == allow
+    iam("delete-policy", *at, refused="DeleteConflict")
+
+    iam("create-group", "--group-name", "g")
+    iam("add-user-to-group", "--group-name", "g", "--user-name", "alice")
+    assert len(iam("get-group", "--group-name", "g")["Users"]) == 1
+    key = iam("create-access-key", "--user-name", "alice")["AccessKey"]
+    assert len(key["SecretAccessKey"]) == 40
+    assert iam("get-account-summary")["SummaryMap"]["Users"] == 1
+    said = iam("get-user", "--user-name", "bob", refused="NoSuchEntity")
+    assert "The user with name bob cannot be found." in said
 
 
 def test_what_is_not_there_says_so(aws):

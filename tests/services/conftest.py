@@ -1,3 +1,4 @@
+import secrets
 import sys
 from pathlib import Path
 
@@ -6,6 +7,18 @@ import pytest
 from botocore.config import Config
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def account() -> str:
+    """An account of its own: IAM has no Regions that would tell tests apart."""
+    return "".join(secrets.choice("123456789") for _ in range(12))
+
+
+@pytest.fixture
+def iam(endpoint, account):
+    return endpoint.client("iam", "us-east-1", account)
+
 
 OTHER_ACCOUNT = "111122223333"
 

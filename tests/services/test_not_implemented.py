@@ -6,6 +6,7 @@ import boto3
 import pytest
 from answers import refused
 
+from strongroom.services.iam import OPERATIONS as IAM
 from strongroom.services.kms import OPERATIONS as KMS
 from strongroom.services.sts import OPERATIONS as STS
 
@@ -21,6 +22,7 @@ def missing(service, implemented):
     return sorted(names - set(implemented))
 
 
+TASK_POLICY = "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"
 SAMPLES = (
     "x",
     "ES384",
@@ -29,9 +31,12 @@ SAMPLES = (
     "https://a.example.com",
     "/kms/xks/v1",
     "000000000000",
-    "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy",
+    TASK_POLICY,
     "x" * 36,
     "x" * 500,
+    "123456",
+    "x" * 1000,
+    "o-aaaaaaaaaa/r-aaaa",
 )
 
 
@@ -46,6 +51,8 @@ def least(shape):
             return next(value for value in shape.enum if value != "SM2")
         case "string":
             return next(sample for sample in SAMPLES if fits(sample, shape.metadata))
+        case "map":
+            return {least(shape.key): least(shape.value)}
         case "blob":
             return b"x"
         case "integer":
@@ -65,6 +72,19 @@ def test_of_kms(unchecked, operation):
         unchecked._make_api_call(operation, least(shape))
 
 
+@pytest.mark.parametrize("operation", missing("iam", IAM))
+def test_of_iam(endpoint, region, operation):
+    iam = endpoint.client("iam", region)
+    shape = iam.meta.service_model.operation_model(operation).input_shape
+    with pytest.raises(iam.exceptions.ClientError) as caught:
+        request = least(shape) if shape else {}
+        if operation == "CreateDelegationRequest":
+            request["Permissions"] = {"PolicyTemplateArn": TASK_POLICY}  # as with AssumeRoot below
+        iam._make_api_call(operation, request)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert f"{operation} is not implemented yet." in caught.value.response["Error"]["Message"]
+
+
 # AWS takes these two without a signature, so their clients send none, and here that is refused.
 UNSIGNED = {"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
 
@@ -75,7 +95,7 @@ def test_of_sts(endpoint, region, operation):
     shape = sts.meta.service_model.operation_model(operation).input_shape
     request = least(shape) if shape else {}
     if operation == "AssumeRoot":
-        request["TaskPolicyArn"] = {"arn": SAMPLES[-3]}  # the query protocol cannot say `{}`
+        request["TaskPolicyArn"] = {"arn": TASK_POLICY}  # the query protocol cannot say `{}`
     with pytest.raises(sts.exceptions.ClientError) as caught:
         sts._make_api_call(operation, request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
@@ -85,3 +105,5 @@ def test_of_sts(endpoint, region, operation):
 def test_what_this_release_has():
     assert len(KMS) == 29
     assert len(missing("kms", KMS)) == 56 - 29
+    assert len(IAM) == 91
+    assert len(missing("iam", IAM)) == 180 - 91

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.specs import Manager
+from strongroom.policy.entities import Group, ManagedPolicy, PolicyVersion, Provider, Role, User
 from strongroom.services.call import Call
 from strongroom.services.kms.managed import new_key
 from strongroom.services.principal import root
@@ -32,3 +33,27 @@ def keep_alias(store, key, name="alias/a"):
     with store.writing() as books:
         books.put_alias(alias)
     return alias
+
+
+def keep_identities(store, account, name="one"):
+    """One of everything that IAM keeps, each with all that can hang on it; the user and the role."""
+    named = (account, name, "aws", "/path/")
+    user = User(*named, f"AIDA{name}", NOW, boundary=f"arn:aws:iam::{account}:policy/path/{name}")
+    group = Group(*named, f"AGPA{name}", NOW)
+    role = Role(
+        *named, f"AROA{name}", NOW, trust="{}", principals='{"a": "b"}', boundary=user.boundary
+    )
+    policy = ManagedPolicy(*named, f"ANPA{name}", NOW, "described", NOW)
+    provider = Provider(account, f"{name}.example", "aws", ("client",), ("f" * 40,), NOW)
+    with store.writing() as books:
+        for entity in (user, group, role, policy):
+            books.put_entity(entity)
+            books.put_iam_tags(account, entity.id, {"x": "1"})
+        books.add_version(policy, PolicyVersion(1, "the managed one", NOW))
+        books.add_member(group, user)
+        for owner in (user, group, role):
+            books.attach(owner, policy)
+            books.put_inline_policy(owner, "inline", f"the inline one of the {owner.noun}")
+        books.put_provider(provider)
+        books.put_account_alias(account, f"alias-{account}")
+    return user, role

@@ -3,13 +3,15 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from keeping import HERE, NOW, keep_alias, keep_key
+from keeping import HERE, NOW, STRANGER, keep_alias, keep_identities, keep_key
 
 from strongroom.errors import NotReady
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
+from strongroom.policy.entities import Group
 from strongroom.storage import changes
 from strongroom.storage.books import Credential
 from strongroom.storage.page import Page
@@ -74,6 +76,43 @@ def test_what_one_worker_commits_the_other_sees_at_once(
         for registry in (mine, theirs):
             assert await ask(registry, finding(key)) is None
             assert await ask(registry, aliased("alias/a")) is None
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda books, user, _: books.put_inline_policy(user, "more", "{}"),
+        lambda books, user, _: books.put_iam_tags(user.account, user.id, {}),
+        lambda books, user, group: books.remove_member(group, user),
+        lambda books, _, group: books.delete_inline_policy(group, "inline"),
+        lambda books, user, _: books.detach(user, books.attached_to(user)[0]),
+        lambda books, user, _: books.put_entity(replace(user, name="two")),
+        lambda books, user, _: books.delete_entity(user),
+    ],
+)
+def test_no_change_of_an_identity_goes_unnoticed(database, root, page, store, threads, change):
+    registry = Registry(Store(database, root, page), page, threads)
+    user, _ = keep_identities(store, HERE[0])
+    keep_identities(store, STRANGER[0])
+    names = ("user/one", user.id)
+
+    async def scenario():
+        before = [await ask(registry, lambda r, n=n: r.identity(HERE[0], n)) for n in names]
+        await ask(registry, lambda r: r.identity(STRANGER[0], "role/one"))
+        assert await ask(registry, lambda r: r.identity(HERE[0], "user/two")) is None
+        assert before[0] == before[1] and before[0].arn == user.arn
+        with store.writing() as books:
+            change(books, user, books.named(Group, HERE[0], "one"))
+        after = [await ask(registry, lambda r, n=n: r.identity(HERE[0], n)) for n in names]
+        with store.reading() as books:
+            assert after == [
+                books.identity(HERE[0], "user", "one"),
+                books.identity_by_id(HERE[0], user.id),
+            ]
+        assert after != before
+        registry.identity(STRANGER[0], "role/one")  # another account's are still held
 
     asyncio.run(scenario())
 

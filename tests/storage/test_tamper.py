@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 
 import pytest
-from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_alias, keep_key
+from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_alias, keep_identities, keep_key
 from sqlalchemy import delete, select, update
 from tests.conftest import init, start
 
@@ -16,8 +16,10 @@ from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
 
 CREDENTIAL = Credential("AKIAAAAAAAAAAAAAAAAA", "s" * 40, HERE[0])
-OTHER_CREDENTIAL = Credential("AKIABBBBBBBBBBBBBBBB", "t" * 40, HERE[0])
+OTHER_CREDENTIAL = Credential("AKIABBBBBBBBBBBBBBBB", "t" * 40, HERE[0], "AIDAone")
 THEIR_CREDENTIAL = Credential("AKIACCCCCCCCCCCCCCCC", "u" * 40, STRANGER[0])
+
+IDENTITIES = ((HERE[0], "one"), (HERE[0], "two"), (STRANGER[0], "one"))
 
 
 @pytest.fixture
@@ -35,6 +37,8 @@ def kept(store, backing):
             books.add_account(account, f"name of {account}", NOW)
         for credential in (CREDENTIAL, OTHER_CREDENTIAL, THEIR_CREDENTIAL):
             books.add_credential(credential, NOW)
+    for account, name in IDENTITIES:
+        keep_identities(store, account, name)
     return keys
 
 
@@ -52,6 +56,30 @@ def use_everything(store, kept):
             assert books.account_exists(account)
         for credential in (CREDENTIAL, OTHER_CREDENTIAL, THEIR_CREDENTIAL):
             assert books.credential(credential.key_id) == credential
+            assert books.access_key(credential.key_id).user_id == credential.user
+        for account, name in IDENTITIES:
+            use_identities(books, account, name)
+
+
+def use_identities(books, account, name):
+    user = books.identity(account, "user", name)
+    assert [document.text for document in user.policies] == [
+        "the inline one of the user",
+        "the managed one",
+        "the inline one of the group",
+        "the managed one",
+    ]
+    assert user.groups == (f"arn:aws:iam::{account}:group/path/{name}",)
+    assert user.boundary.text == "the managed one"
+    role = books.identity(account, "role", name)
+    assert books.identity_by_id(account, role.unique_id) == role
+    assert len(role.policies) == 2
+    assert (user.tags, role.tags) == ({"x": "1"}, {"x": "1"})
+    for owner in (f"AGPA{name}", f"ANPA{name}"):
+        assert books.iam_tags(account, owner) == {"x": "1"}
+    assert books.provider(account, f"{name}.example") is not None
+    assert books.account_of_alias(f"alias-{account}") == account
+    assert books.account_alias(account) == f"alias-{account}"
 
 
 def check_every_row(store):
@@ -76,14 +104,7 @@ def flipped(value):
     raise AssertionError(value)
 
 
-CHECKED = [
-    schema.keys,
-    schema.materials,
-    schema.aliases,
-    schema.tags,
-    schema.accounts,
-    schema.access_keys,
-]
+CHECKED = [table for table in schema.metadata.sorted_tables if "mac" in table.c]
 CELLS = [
     (table.name, column.name)
     for table in [*CHECKED, schema.domains]
@@ -121,7 +142,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 6 + 2 + 3
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 6 + 2 + 3 + 3 * 17 + 2
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)
@@ -165,6 +186,18 @@ def test_current_material_that_is_gone(store, database, root, page, kept):
         opened_anew(database, root, page).reading() as books,
     ):
         books.key(key.account, key.region, key.id)
+
+
+@pytest.mark.parametrize("table", ["iam_groups", "iam_policies", "iam_policy_versions"])
+def test_nobody_gains_by_a_policy_that_is_gone(store, database, root, page, kept, table):
+    """Its Deny would be gone with it, or the boundary that it is."""
+    with database.writing() as connection:
+        connection.execute(delete(schema.metadata.tables[table]))
+    with (
+        pytest.raises(Tampered, match="is gone"),
+        opened_anew(database, root, page).reading() as books,
+    ):
+        books.identity(HERE[0], "user", "one")
 
 
 def test_another_root_key_opens_nothing(store, database, page, kept):

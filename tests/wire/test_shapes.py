@@ -9,17 +9,19 @@ import msgspec
 import pytest
 
 from strongroom.wire.model import members
-from strongroom.wire.shape import MARKS
-from strongroom.wire.shapes import kms, sts
+from strongroom.wire.shape import MARKS, Nothing
+from strongroom.wire.shapes import iam, kms, sts
 
 
-@pytest.mark.parametrize("service", ["kms", "sts"])
+@pytest.mark.parametrize("service", ["iam", "kms", "sts"])
 def test_what_is_committed_is_what_the_models_make(wire, service):
     committed = wire.root / "src/strongroom/wire/shapes" / f"{service}.py"
     assert committed.read_text() == wire.generator.render(service), "run `make shapes`"
 
 
-@pytest.mark.parametrize(("service", "module", "count"), [("kms", kms, 56), ("sts", sts, 11)])
+@pytest.mark.parametrize(
+    ("service", "module", "count"), [("iam", iam, 180), ("kms", kms, 56), ("sts", sts, 11)]
+)
 def test_every_operation_has_the_models_members(wire, service, module, count):
     model = wire.botocore_model(service)
     assert set(module.OPERATIONS) == set(model.operation_names)
@@ -28,7 +30,7 @@ def test_every_operation_has_the_models_members(wire, service, module, count):
         operation = model.operation_model(name)
         for struct, shape in ((takes, operation.input_shape), (gives, operation.output_shape)):
             if shape is None:
-                assert struct is None
+                assert struct in (None, Nothing)
                 continue
             assert [each.name for each in members(struct)] == list(shape.members)
             assert {each.name for each in members(struct) if each.required} == set(
@@ -40,6 +42,8 @@ def test_services_are_addressed_as_their_models_say():
     assert kms.SERVICE == ("kms", "TrentService", "2014-11-01", "")
     xmlns = "https://sts.amazonaws.com/doc/2011-06-15/"
     assert ("sts", "", "2011-06-15", xmlns) == sts.SERVICE
+    xmlns = "https://iam.amazonaws.com/doc/2010-05-08/"
+    assert ("iam", "", "2010-05-08", xmlns) == iam.SERVICE
 
 
 def test_requests_are_constrained_and_answers_are_not():
@@ -127,7 +131,7 @@ def test_a_pattern_beyond_us_is_refused(wire, java):
 
 
 def test_serving_needs_no_botocore():
-    rooms = "json11 cbor query markup faults protocol redaction validation shapes.kms shapes.sts"
+    rooms = "json11 cbor query markup faults protocol redaction validation shapes.iam shapes.kms shapes.sts"
     program = "; ".join(f"import strongroom.wire.{room}" for room in rooms.split())
     program += "; import sys; assert not [m for m in sys.modules if m.startswith('botocore')]"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

@@ -1,7 +1,5 @@
 """Making a data folder: `strongroom init`, and the folder that `strongroom dev` throws away."""
 
-import secrets
-import string
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 from strongroom.keys.hierarchy import RootKey
 from strongroom.server.harden import harden
+from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.books import Credential
 from strongroom.storage.database import Database
@@ -18,9 +17,6 @@ from strongroom.storage.page import Page
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
 from strongroom.storage.store import Store
 
-_KEY_ID_LETTERS = string.ascii_uppercase + "234567"
-_SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
-
 
 def default_root_key(data: Path) -> Path:
     """Where the root key is kept unless its operator says otherwise: beside the folder, not in it."""
@@ -28,10 +24,8 @@ def default_root_key(data: Path) -> Path:
 
 
 def new_credential(account: str) -> Credential:
-    """An access key as AWS forms them: 20 letters, the first four AKIA, and 40."""
-    key_id = "AKIA" + "".join(secrets.choice(_KEY_ID_LETTERS) for _ in range(16))
-    secret = "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40))
-    return Credential(key_id, secret, account)
+    """An access key of an account's root user."""
+    return Credential(ids.access_key_id(), ids.secret_access_key(), account)
 
 
 def lay(

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from strongroom.backings.software import SoftwareBacking
 from strongroom.jobs import Done
 from strongroom.server.operations import Offered
-from strongroom.services import clock, kms, sts
+from strongroom.services import clock, iam, kms, sts
+from strongroom.services.iam.world import Books as IamBooks
+from strongroom.services.iam.world import Iam
 from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks, Reading, Writing
 from strongroom.storage.page import Page
 from strongroom.wire.protocol import Protocol
+from strongroom.wire.shapes import iam as iam_shapes
 from strongroom.wire.shapes import kms as kms_shapes
 from strongroom.wire.shapes import sts as sts_shapes
 
@@ -27,6 +30,21 @@ def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
         shapes=kms_shapes.OPERATIONS,
         operations=kms.OPERATIONS,
         memory=Kms(memory, backing, decisions),
+        books=over,
+    )
+
+
+def offered_iam() -> Offered:
+    def over(books: IamBooks) -> Iam:
+        return Iam(books)
+
+    return Offered(
+        wire=iam_shapes.SERVICE,
+        protocols=(Protocol.QUERY,),
+        source="iam.amazonaws.com",
+        shapes=iam_shapes.OPERATIONS,
+        operations=iam.OPERATIONS,
+        memory=None,
         books=over,
     )
 

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     KEY = "key"  # its row, materials, tags or policy
     ALIAS = "alias"
     CREDENTIAL = "credential"
+    IDENTITIES = "identities"  # anything of IAM in an account; it has no Region and no name
 
 
 class Change(NamedTuple):

@@ -1,4 +1,4 @@
-"""What requests read, held in memory: credentials, keys and aliases, as immutable values.
+"""What requests read, held in memory: credentials, identities, keys and aliases, as immutable values.
 
 Rules: all of this runs on the event loop's thread.  What is not held raises `NotReady`; the
 caller awaits what that holds and asks again.  What some commit touched is dropped before the next
@@ -21,8 +21,9 @@ from typing import Generic, TypeVar
 from strongroom.errors import NotReady
 from strongroom.keys.alias import Alias
 from strongroom.keys.key import About, Key
+from strongroom.policy.identity import Identity
 from strongroom.storage import changes
-from strongroom.storage.books import Credential
+from strongroom.storage.books import Books, Credential
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.page import Page
 from strongroom.storage.store import Store
@@ -67,6 +68,9 @@ class _Shelf(Generic[Name, Value]):
             if len(self._held) > self._capacity:
                 self._held.popitem(last=False)
 
+    def names(self) -> list[Name]:
+        return [*self._held, *self._missing]
+
     def drop(self, name: Name) -> None:
         self._held.pop(name, None)
         self._missing.pop(name, None)
@@ -90,6 +94,7 @@ class Registry:
         self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
         self._about: _Shelf[Place, About] = _Shelf(capacity)  # by the key
         self._owners: _Shelf[tuple[str, str], str] = _Shelf(capacity)  # by Region and key id
+        self._identities: _Shelf[tuple[str, str], Identity] = _Shelf(capacity)
         self._applied = 0  # the last change whose things have been dropped
         self._seen = -1  # the page's number when the changes were last read
         self._catching_up: asyncio.Task[None] | None = None
@@ -131,6 +136,14 @@ class Registry:
                 partial(self._read_through, partial(self._read_owner, region, key_id))
             ) from None
 
+    def identity(self, account: str, principal: str) -> Identity | None:
+        """`principal` is `user/NAME`, `role/NAME` or a unique id."""
+        try:
+            return self._identities.find((account, principal))
+        except KeyError:
+            missing = Change(Kind.IDENTITIES, account, "", principal)
+            raise NotReady(partial(self._load, missing)) from None
+
     # Keeping it true
 
     def require_current(self) -> None:
@@ -157,6 +170,7 @@ class Registry:
                 self._credentials,
                 self._about,
                 self._owners,
+                self._identities,
             ):
                 shelf.clear()
         else:
@@ -180,6 +194,14 @@ class Registry:
                 self._about.clear()  # which key an alias has left is not known here
             case Kind.CREDENTIAL:
                 self._credentials.drop(what.name)
+            case Kind.IDENTITIES:
+                self._drop_identities(what.account)
+
+    def _drop_identities(self, account: str) -> None:
+        """Drop every identity of an account: one policy may be attached to any of them."""
+        for name in self._identities.names():
+            if name[0] == account:
+                self._identities.drop(name)
 
     async def _load(self, what: Change) -> None:
         """Read one thing and hold it, or the knowledge that there is none."""
@@ -215,3 +237,15 @@ class Registry:
                 case Kind.CREDENTIAL:
                     credential = books.credential(what.name)
                     return partial(self._credentials.hold, what.name, credential), as_of
+                case Kind.IDENTITIES:
+                    identity = _identity(books, what.account, what.name)
+                    name = what.account, what.name
+                    return partial(self._identities.hold, name, identity), as_of
+
+
+def _identity(books: Books, account: str, principal: str) -> Identity | None:
+    kind, _, name = principal.partition("/")
+    match kind:
+        case "user" | "role":
+            return books.identity(account, kind, name)
+    return books.identity_by_id(account, principal)

@@ -8,6 +8,8 @@ A change of this file goes with a migration in `storage/migrations/versions`; a 
 what the migrations make with what stands here.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -30,6 +32,7 @@ metadata = MetaData()
 _ACCOUNT = String(12)
 _REGION = String(64)
 _KEY_ID = String(36)
+_UNIQUE_ID = String(32)  # of IAM: AIDA and 17 more
 
 
 def _mac() -> "Column[bytes]":
@@ -58,11 +61,13 @@ access_keys = Table(
     metadata,
     Column("key_id", String(128), primary_key=True),
     Column("account", _ACCOUNT, nullable=False),
+    Column("user_id", _UNIQUE_ID, nullable=False),  # "" for the account's root user
     Column("status", String(16), nullable=False),
     Column("created", Double, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the secret access key
     _mac(),
 )
+Index("access_keys_by_user", access_keys.c.account, access_keys.c.user_id)
 
 keys = Table(
     "keys",
@@ -128,6 +133,117 @@ tags = Table(
     Column("tag_key", String(128), primary_key=True),
     Column("tag_value", Text, nullable=False),
     Column("position", Integer, nullable=False),  # tags are listed in the order they came
+    _mac(),
+)
+
+# IAM.  An entity is referred to by its unique id, so that who comes later under the same name is
+# somebody else; names differ by more than case, which the primary keys hold.
+
+
+def _named(name: str, *further: "Column[Any]") -> Table:
+    """A table of entities that have a name, a path and a unique id."""
+    return Table(
+        name,
+        metadata,
+        Column("account", _ACCOUNT, primary_key=True),
+        Column("folded", String(128), primary_key=True),  # the name in lower case
+        Column("name", String(128), nullable=False),
+        Column("partition", String(16), nullable=False),
+        Column("path", Text, nullable=False),
+        Column("id", _UNIQUE_ID, nullable=False),
+        Column("created", Double, nullable=False),
+        *further,
+        _mac(),
+        Index(f"{name}_by_id", "account", "id"),
+    )
+
+
+iam_users = _named("iam_users", Column("boundary", Text, nullable=False))
+iam_groups = _named("iam_groups")
+iam_roles = _named(
+    "iam_roles",
+    Column("boundary", Text, nullable=False),  # a managed policy's ARN, or ""
+    Column("trust", Text, nullable=False),
+    Column("principals", Text, nullable=False),  # JSON: ARNs in `trust` to unique ids
+    Column("description", Text, nullable=False),
+    Column("max_session_seconds", Integer, nullable=False),
+)
+iam_policies = _named(
+    "iam_policies",
+    Column("description", Text, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("default_version", Integer, nullable=False),
+    Column("last_version", Integer, nullable=False),  # numbers are not given twice
+)
+
+iam_policy_versions = Table(
+    "iam_policy_versions",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("policy_id", _UNIQUE_ID, primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 1
+    Column("document", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    _mac(),
+)
+
+iam_members = Table(
+    "iam_members",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("group_id", _UNIQUE_ID, primary_key=True),
+    Column("user_id", _UNIQUE_ID, primary_key=True),
+    _mac(),
+)
+Index("iam_members_by_user", iam_members.c.account, iam_members.c.user_id)
+
+iam_attachments = Table(
+    "iam_attachments",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("owner", _UNIQUE_ID, primary_key=True),  # a user's, group's or role's
+    Column("policy", String(640), primary_key=True),  # a managed policy's ARN, AWS's or ours
+    _mac(),
+)
+Index("iam_attachments_by_policy", iam_attachments.c.account, iam_attachments.c.policy)
+
+iam_inline_policies = Table(
+    "iam_inline_policies",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("owner", _UNIQUE_ID, primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("document", Text, nullable=False),
+    _mac(),
+)
+
+iam_tags = Table(
+    "iam_tags",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("owner", String(320), primary_key=True),  # a unique id; of a provider, its resource name
+    Column("tag_key", String(128), primary_key=True),
+    Column("tag_value", Text, nullable=False),
+    _mac(),
+)
+
+iam_providers = Table(
+    "iam_providers",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("url", String(256), primary_key=True),  # without `https://`
+    Column("partition", String(16), nullable=False),
+    Column("client_ids", Text, nullable=False),  # JSON
+    Column("thumbprints", Text, nullable=False),  # JSON
+    Column("created", Double, nullable=False),
+    _mac(),
+)
+
+iam_account_aliases = Table(
+    "iam_account_aliases",
+    metadata,
+    Column("alias", String(63), primary_key=True),  # of one account among all
+    Column("account", _ACCOUNT, nullable=False),
     _mac(),
 )
 

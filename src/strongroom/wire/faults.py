@@ -34,6 +34,7 @@ _QUERY = {
     "IncompleteSignatureException": ("IncompleteSignature", 400),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
     "KMSInternalException": ("InternalFailure", 500),
+    "LimitExceededException": ("LimitExceeded", 409),
     "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
     "SerializationException": ("MalformedInput", 400),
     "ThrottlingException": ("Throttling", 400),

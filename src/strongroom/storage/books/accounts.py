@@ -1,14 +1,19 @@
-"""Accounts and their access keys."""
+"""Accounts, their aliases and access keys."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
+from strongroom.keys.hierarchy import Cell
+from strongroom.policy.entities import AccessKey
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.entities import Entities
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked
+from strongroom.storage.rows import checked, signed
+
+_KEYS = schema.access_keys
+_ALIASES = schema.iam_account_aliases
 
 
 class Credential(NamedTuple):
@@ -17,49 +22,127 @@ class Credential(NamedTuple):
     key_id: str
     secret: str
     account: str
+    user: str = ""  # the unique id of the user it belongs to; the account's root user has none
 
     def __repr__(self) -> str:
-        return f"Credential(key_id={self.key_id!r}, account={self.account!r})"
+        return f"Credential(key_id={self.key_id!r}, account={self.account!r}, user={self.user!r})"
 
 
 @dataclass(slots=True)
-class Accounts(Book):
+class Accounts(Entities):
     def add_account(self, account: str, name: str, now: float) -> None:
         self._insert(
             schema.accounts, account, "", {"account": account, "name": name, "created": now}
         )
 
     def account_exists(self, account: str) -> bool:
+        return self.account_created(account) is not None
+
+    def account_created(self, account: str) -> float | None:
+        """When the account was made; None if it was not, as those of throw-away servers are not."""
         table = schema.accounts
-        return self._one(table, account, "", table.c.account == account) is not None
+        row = self._one(table, account, "", table.c.account == account)
+        return None if row is None else float(row["created"])
+
+    def account_known(self, account: str) -> bool:
+        """Whether anything was ever kept for it."""
+        return self.domain(account, "") is not None
+
+    # Access keys
 
     def add_credential(self, credential: Credential, now: float) -> None:
-        domain = self.own_domain(credential.account, "")
-        sealed = domain.seal("access-key", credential.key_id, credential.secret.encode())
-        self._insert(
-            schema.access_keys,
-            credential.account,
-            "",
-            {
-                "key_id": credential.key_id,
-                "account": credential.account,
-                "status": "Active",
-                "created": now,
-                "sealed": sealed,
-            },
+        self.add_access_key(
+            AccessKey(credential.key_id, credential.account, credential.user, True, now),
+            credential.secret,
         )
-        self._touch(Kind.CREDENTIAL, credential.account, "", credential.key_id)
+
+    def add_access_key(self, key: AccessKey, secret: str) -> None:
+        domain = self.own_domain(key.account, "")
+        row: dict[str, Cell] = {
+            "key_id": key.key_id,
+            "account": key.account,
+            "user_id": key.user_id,
+            "status": _status(key),
+            "created": key.created,
+            "sealed": domain.seal("access-key", key.key_id, secret.encode()),
+        }
+        self._insert(_KEYS, key.account, "", row)
+        self._touch_key(key)
 
     def credential(self, key_id: str) -> Credential | None:
         """The access key of that id, if there is one and it is active."""
-        table = schema.access_keys
-        read = self.connection.execute(select(table).where(table.c.key_id == key_id)).mappings()
+        row = self._key_row(key_id)
+        if row is None or row["status"] != "Active":
+            return None
+        secret = self.own_domain(row["account"], "").unseal("access-key", key_id, row["sealed"])
+        return Credential(key_id, secret.decode(), row["account"], row["user_id"])
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """The access key of that id, of whichever account."""
+        row = self._key_row(key_id)
+        return None if row is None else _key(row)
+
+    def access_keys(self, account: str, user_id: str) -> list[AccessKey]:
+        """Of a user, or of the root user, the oldest first."""
+        order = _KEYS.c.created
+        rows = self._some(_KEYS, account, "", _KEYS.c.user_id == user_id, order, None)
+        return [_key(row) for row in rows]
+
+    def set_access_key(self, key: AccessKey, *, active: bool) -> None:
+        row = self._key_row(key.key_id)
+        if row is None:
+            raise RuntimeError(f"access key {key.key_id} went within the transaction that held it")
+        row["status"] = "Active" if active else "Inactive"
+        domain = self.own_domain(key.account, "")
+        self.connection.execute(
+            update(_KEYS).where(_KEYS.c.key_id == key.key_id).values(signed(domain, _KEYS, row))
+        )
+        self._touch_key(key)
+
+    def delete_access_key(self, key: AccessKey) -> None:
+        self.connection.execute(delete(_KEYS).where(_KEYS.c.key_id == key.key_id))
+        self._touch_key(key)
+
+    def _key_row(self, key_id: str) -> dict[str, Any] | None:
+        read = self.connection.execute(select(_KEYS).where(_KEYS.c.key_id == key_id)).mappings()
         found = read.one_or_none()
         if found is None:
             return None
-        domain = self.domain(found["account"], "")
-        row = checked(domain, table, found)
-        if domain is None or row["status"] != "Active":
+        return checked(self.domain(found["account"], ""), _KEYS, found)
+
+    def _touch_key(self, key: AccessKey) -> None:
+        self._touch(Kind.CREDENTIAL, key.account, "", key.key_id)
+        self._touch_identities(key.account)
+
+    # Aliases
+
+    def account_alias(self, account: str) -> str | None:
+        row = self._one(_ALIASES, account, "", _ALIASES.c.account == account)
+        return None if row is None else str(row["alias"])
+
+    def account_of_alias(self, alias: str) -> str | None:
+        """The account, of all there are, that has the alias."""
+        query = select(_ALIASES).where(_ALIASES.c.alias == alias)
+        found = self.connection.execute(query).mappings().one_or_none()
+        if found is None:
             return None
-        secret = domain.unseal("access-key", key_id, found["sealed"]).decode()
-        return Credential(key_id, secret, found["account"])
+        return str(checked(self.domain(found["account"], ""), _ALIASES, found)["account"])
+
+    def put_account_alias(self, account: str, alias: str) -> None:
+        """Give an account its alias, in place of the one it has."""
+        self.delete_account_alias(account)
+        self._insert(_ALIASES, account, "", {"alias": alias, "account": account})
+
+    def delete_account_alias(self, account: str) -> None:
+        self.connection.execute(delete(_ALIASES).where(_ALIASES.c.account == account))
+        self._touch_identities(account)
+
+
+def _status(key: AccessKey) -> str:
+    return "Active" if key.active else "Inactive"
+
+
+def _key(row: dict[str, Any]) -> AccessKey:
+    return AccessKey(
+        row["key_id"], row["account"], row["user_id"], row["status"] == "Active", row["created"]
+    )

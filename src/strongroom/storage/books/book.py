@@ -1,5 +1,6 @@
 """What every part of the books has: the transaction, its domains, and rows signed and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,7 @@ class Book:
                 count += 1
         return count
 
-    def _insert(self, table: Any, account: str, region: str, row: dict[str, Cell]) -> None:
+    def _insert(self, table: Any, account: str, region: str, row: Mapping[str, Cell]) -> None:
         domain = self.own_domain(account, region)
         self.connection.execute(insert(table).values(signed(domain, table, row)))
 

@@ -1,4 +1,6 @@
-"""Accounts, access keys, symmetric keys with their materials, aliases and tags."""
+"""Accounts, access keys, IAM, symmetric keys with their materials, aliases and tags."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,11 +28,13 @@ def upgrade() -> None:
         "access_keys",
         sa.Column("key_id", sa.String(128), primary_key=True),
         sa.Column("account", account, nullable=False),
+        sa.Column("user_id", sa.String(32), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("created", sa.Double, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
+    op.create_index("access_keys_by_user", "access_keys", ["account", "user_id"])
     op.create_table(
         "keys",
         sa.Column("account", account, primary_key=True),
@@ -90,6 +94,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
+    _iam()
     op.create_table(
         "changes",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
@@ -99,3 +104,97 @@ def upgrade() -> None:
         sa.Column("name", sa.String(256), nullable=False),
         sqlite_autoincrement=True,
     )
+
+
+def _iam() -> None:
+    account, unique_id = sa.String(12), sa.String(32)
+    _named("iam_users", sa.Column("boundary", sa.Text, nullable=False))
+    _named("iam_groups")
+    _named(
+        "iam_roles",
+        sa.Column("boundary", sa.Text, nullable=False),
+        sa.Column("trust", sa.Text, nullable=False),
+        sa.Column("principals", sa.Text, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("max_session_seconds", sa.Integer, nullable=False),
+    )
+    _named(
+        "iam_policies",
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("updated", sa.Double, nullable=False),
+        sa.Column("default_version", sa.Integer, nullable=False),
+        sa.Column("last_version", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "iam_policy_versions",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("policy_id", unique_id, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "iam_members",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("group_id", unique_id, primary_key=True),
+        sa.Column("user_id", unique_id, primary_key=True),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_index("iam_members_by_user", "iam_members", ["account", "user_id"])
+    op.create_table(
+        "iam_attachments",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("owner", unique_id, primary_key=True),
+        sa.Column("policy", sa.String(640), primary_key=True),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_index("iam_attachments_by_policy", "iam_attachments", ["account", "policy"])
+    op.create_table(
+        "iam_inline_policies",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("owner", unique_id, primary_key=True),
+        sa.Column("name", sa.String(128), primary_key=True),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "iam_tags",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("owner", sa.String(320), primary_key=True),
+        sa.Column("tag_key", sa.String(128), primary_key=True),
+        sa.Column("tag_value", sa.Text, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "iam_providers",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("url", sa.String(256), primary_key=True),
+        sa.Column("partition", sa.String(16), nullable=False),
+        sa.Column("client_ids", sa.Text, nullable=False),
+        sa.Column("thumbprints", sa.Text, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "iam_account_aliases",
+        sa.Column("alias", sa.String(63), primary_key=True),
+        sa.Column("account", account, nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+
+
+def _named(name: str, *further: "sa.Column[Any]") -> None:
+    op.create_table(
+        name,
+        sa.Column("account", sa.String(12), primary_key=True),
+        sa.Column("folded", sa.String(128), primary_key=True),
+        sa.Column("name", sa.String(128), nullable=False),
+        sa.Column("partition", sa.String(16), nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        *further,
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_index(f"{name}_by_id", name, ["account", "id"])

@@ -1,0 +1,87 @@
+"""May the caller do this to that, in IAM?
+
+So far the only principals are the root users of accounts, and this is the whole rule: the root
+user may do everything with what its own account has, may look at AWS's managed policies, and has
+nothing to do with another account's.
+
+Every handler passes here before it says whether anything exists.  It brings what the policies'
+conditions may ask about: the resource's own tags and boundary, and what the request names.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity
+and Access Management (IAM)"; for the sentence, recorded answers.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from strongroom.arn import Arn
+from strongroom.errors import AccessDenied
+from strongroom.policy import aws_managed
+from strongroom.policy.variables import Context
+from strongroom.services.call import Call
+from strongroom.services.iam.world import Iam
+from strongroom.wire.shapes.iam import Tag
+
+NOTHING: Context = {}
+
+
+def require(
+    _iam: Iam,
+    call: Call,
+    action: str,
+    resource: str,
+    _context: Context = NOTHING,
+) -> None:
+    """AccessDenied unless the caller may do `action` (`CreateUser`, ...) to `resource`.
+
+    `resource` is an ARN, or whatever AWS says in its place for what has none.  `_context` has
+    the condition keys that this request fills besides those of every request.
+    """
+    if not call.principal.endswith(":root") or not _within(call, resource):
+        raise denied(call, action, resource)
+
+
+def denied(call: Call, action: str, resource: str) -> AccessDenied:
+    return AccessDenied(
+        f"User: {call.principal} is not authorized to perform: iam:{action} on resource: "
+        f"{resource} because no identity-based policy allows the iam:{action} action"
+    )
+
+
+def _within(call: Call, resource: str) -> bool:
+    try:
+        return Arn.parse(resource).account in (call.account, aws_managed.ACCOUNT)
+    except ValueError:
+        return True
+
+
+# What conditions may ask about
+
+
+def of_resource(tags: Mapping[str, str], boundary: str = "") -> Context:
+    """The keys that the tags and the permissions boundary of the resource itself fill."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for key, value in tags.items():
+        found[f"aws:resourcetag/{key.lower()}"] = value
+        found[f"iam:resourcetag/{key.lower()}"] = value
+    return {**found, **of_boundary(boundary)}
+
+
+def of_boundary(arn: str | None) -> Context:
+    return {"iam:permissionsboundary": arn} if arn else NOTHING
+
+
+def of_policy(arn: str) -> Context:
+    """For what attaches or detaches a managed policy."""
+    return {"iam:policyarn": arn}
+
+
+def of_tags(tags: Sequence[Tag] | None) -> Context:
+    """For what makes or changes tags."""
+    if not tags:
+        return NOTHING
+    asked = {f"aws:requesttag/{tag.Key.lower()}": tag.Value for tag in tags}
+    return {**asked, **of_tag_keys([tag.Key for tag in tags])}
+
+
+def of_tag_keys(keys: Sequence[str]) -> Context:
+    return {"aws:tagkeys": tuple(keys)}
