@@ -457,6 +457,17 @@ def test_an_alias_is_no_resource_for_the_use_of_a_key():
     ) == (ALLOW)
 
 
+def test_a_key_policy_cannot_ask_for_aliases_and_tags():
+    for key, value in (("kms:ResourceAliases", ["alias/a"]), ("aws:ResourceTag/x", "alias/a")):
+        condition = {"ForAnyValue:StringEquals": {key: "alias/a"}}
+        context = {key: value}
+        delegates = policy(allow(principal=ROOT, Condition=condition))
+        assert by(allow(), key=delegates, context=context) == IMPLICIT
+        assert by(allow(Condition=condition), context=context) == ALLOW
+        absent = policy(allow(principal=ROOT, Condition={"Null": {key: "true"}}))
+        assert by(allow(), key=absent, context=context) == ALLOW
+
+
 def test_a_statement_of_a_key_policy_without_resource_or_action_is_inert():
     key = policy(allow(principal=ROOT, resource=None))
     assert by(allow(), key=key) == IMPLICIT

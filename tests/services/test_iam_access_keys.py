@@ -90,11 +90,9 @@ def test_the_root_users_own_key_signs_until_it_is_put_away(iam, endpoint, accoun
         whoami(endpoint, key)
 
 
-def test_a_users_key_signs_nothing_yet(iam, alice, endpoint):
-    """The door takes every caller for a root user, which alice is not."""
+def test_a_users_key_signs_for_her(iam, alice, endpoint):
     key = iam.create_access_key(UserName="alice")["AccessKey"]
-    with pytest.raises(ClientError, match="InvalidClientTokenId"):
-        whoami(endpoint, key)
+    assert whoami(endpoint, key).endswith(":user/alice")
 
 
 def test_a_secret_is_answered_once_and_kept_sealed(iam, alice, endpoint):

@@ -36,7 +36,7 @@ def test_amazons_own_cases_verify(case):
         b"",
         service="service",
         now=now,
-        lookup={key.key_id: key}.get,
+        lookup=lambda key_id, _token: {key.key_id: key}.get(key_id),
     )
     assert found is key
     assert scope == ("AKIDEXAMPLE", "20150830", "us-east-1", "service")
@@ -74,7 +74,7 @@ def verify_vector(case, authorization):
         case["body"].encode(),
         service=case["service"],
         now=read(date).at,
-        lookup={key.key_id: key}.get,
+        lookup=lambda key_id, _token: {key.key_id: key}.get(key_id),
     )
     assert found is key
     assert scope.region == case["region"]

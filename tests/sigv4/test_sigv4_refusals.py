@@ -445,7 +445,7 @@ def test_what_the_lookup_raises_passes_through(verifier):
     class NotLoaded(BaseException):
         pass
 
-    def lookup(key_id):
+    def lookup(key_id, _token):
         raise NotLoaded(key_id)
 
     with pytest.raises(NotLoaded, match="AKIDEXAMPLE"):

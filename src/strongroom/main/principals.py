@@ -1,20 +1,262 @@
-"""From a credential that has signed to the principal that it speaks for."""
+"""From what has signed to the principal that it speaks for: long-term keys and sessions.
 
+A principal is made once of what it is made of, and is the same object for as long as that stays
+the same: the identity that the registry holds is a new object whenever anything about it changes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.errors import ExpiredToken, UnrecognizedClient
+from strongroom.keys.session import PREFIX, Session, opened
+from strongroom.policy.caller import Caller, Kind, Named, role_key
+from strongroom.policy.compiled import Policy, Use, compile_policy
+from strongroom.policy.identity import Document, Identity
+from strongroom.policy.moments import iso8601
 from strongroom.services import principal
 from strongroom.services.principal import Principal
-from strongroom.storage.books import Credential
+from strongroom.storage.registry import Registry
+
+_MOST_KEPT = 8_192
+
+
+class Signer(NamedTuple):
+    """What a signature is verified with, and whom it speaks for."""
+
+    key_id: str
+    secret: str
+    account: str
+    user: str = ""  # a unique id; nothing for the root user
+    session: Session | None = None
+
+    def __repr__(self) -> str:
+        return f"Signer(key_id={self.key_id!r}, account={self.account!r})"
+
+
+class Credentials:
+    """Access keys by id, and sessions by their tokens.
+
+    Throw-away servers know keys besides that everybody knows: `test`, and twelve digits.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        session_key: bytes,
+        now: Callable[[], float],
+        known_to_all: Callable[[str], Signer | None] = lambda _: None,
+    ) -> None:
+        self._registry = registry
+        self._session_key = session_key
+        self._now = now
+        self._known_to_all = known_to_all
+        self._kept: OrderedDict[tuple[str, bytes | None], Signer] = OrderedDict()
+
+    def __call__(self, key_id: str, token: bytes | None) -> Signer | None:
+        """UnrecognizedClient and ExpiredToken for sessions that are none, or over."""
+        if token is not None or key_id.startswith(PREFIX):
+            return self._of_session(key_id, token or b"")
+        found = self._known_to_all(key_id)
+        if found is not None:
+            return found
+        credential = self._registry.credential(key_id)
+        if credential is None:
+            return None
+        signer = self._kept.get((key_id, None))
+        if signer is None or signer.secret is not credential.secret:
+            signer = Signer(key_id, credential.secret, credential.account, credential.user)
+            self._keep((key_id, None), signer)
+        return signer
+
+    def _of_session(self, key_id: str, token: bytes) -> Signer | None:
+        signer = self._kept.get((key_id, token))
+        if signer is None:
+            session = opened(self._session_key, key_id, token)
+            if session is None:
+                return None
+            signer = Signer(key_id, session.secret, session.account, session.of, session)
+            self._keep((key_id, token), signer)
+        if signer.session is not None and signer.session.expires <= self._now():
+            raise ExpiredToken("The security token included in the request is expired")
+        return signer
+
+    def _keep(self, name: tuple[str, bytes | None], signer: Signer) -> None:
+        self._kept[name] = signer
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+
+
+class _Kept(NamedTuple):
+    signer: Signer
+    identity: Identity | None
+    made: Principal
 
 
 class Principals:
     """The same object for the same principal, for as long as nothing about it changes."""
 
-    def __call__(self, credential: Credential, region: str) -> Principal:
-        return _root(partition_of(region), credential.account, credential.key_id)
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._kept: OrderedDict[tuple[int, int | str], _Kept] = OrderedDict()
+
+    def __call__(self, signer: Signer, region: str) -> Principal:
+        """UnrecognizedClient if what signed speaks for nobody any more."""
+        identity = None
+        name: tuple[int, int | str]
+        if signer.user:
+            identity = self._registry.identity(signer.account, signer.user)
+            if identity is None:
+                raise UnrecognizedClient
+            name = id(signer), id(identity)
+        else:
+            name = id(signer), partition_of(region)
+        kept = self._kept.get(name)
+        if kept is None:
+            # An entry holds what its name is made of, so no other object can come by that name.
+            made = _root(signer, region) if identity is None else _made(signer, identity)
+            kept = self._kept[name] = _Kept(signer, identity, made)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return kept.made
+
+
+def _root(signer: Signer, region: str) -> Principal:
+    made = principal.root(partition_of(region), signer.account, signer.key_id)
+    if signer.session is None:
+        return made
+    context = {**made.context, **_of_session(signer.session)}
+    return replace(made, context=context, session=signer.session)
+
+
+def _made(signer: Signer, identity: Identity) -> Principal:
+    session = signer.session
+    caller = _caller(identity, session)
+    return Principal(
+        caller,
+        identity=tuple(_compiled(each, Use.IDENTITY) for each in identity.policies),
+        boundaries=None
+        if identity.boundary is None
+        else (_compiled(identity.boundary, Use.BOUNDARY),),
+        session_policies=None if session is None else _session_policies(session),
+        context=_context(caller, identity, session),
+        session=session,
+        user_id=_user_id(identity, session),
+        identity_json=_recorded(caller, identity, signer),
+    )
+
+
+def _caller(identity: Identity, session: Session | None) -> Caller:
+    own = {identity.arn: Named.LIMITED, identity.unique_id: Named.LIMITED}
+    start, _, _ = identity.arn.partition(":iam:")
+    if session is not None and session.kind == "role":
+        arn = f"{start}:sts::{identity.account}:assumed-role/{identity.name}/{session.name}"
+        return Caller(
+            Kind.SESSION,
+            identity.account,
+            arn,
+            own | {arn: Named.ALONE},
+            role_key(identity.arn),
+            service_linked=identity.path.startswith("/aws-service-role/"),
+        )
+    if session is not None and session.kind == "federated":
+        arn = f"{start}:sts::{identity.account}:federated-user/{session.name}"
+        return Caller(Kind.FEDERATED, identity.account, arn, own | {arn: Named.ALONE})
+    return Caller.user(identity.arn, identity.account, identity.unique_id)
+
+
+def _session_policies(session: Session) -> tuple[Policy, ...] | None:
+    if session.policies is None:
+        return None
+    return tuple(
+        compile_policy(text, Use.SESSION, f"session policy {at}")
+        for at, text in enumerate(session.policies, 1)
+    )
+
+
+def _user_id(identity: Identity, session: Session | None) -> str:
+    if session is None or session.kind == "user":
+        return identity.unique_id
+    owner = identity.account if session.kind == "federated" else identity.unique_id
+    return f"{owner}:{session.name}"
+
+
+def _context(
+    caller: Caller, identity: Identity, session: Session | None
+) -> dict[str, str | tuple[str, ...]]:
+    """What of the context follows from who calls."""
+    arn = caller.arn if caller.kind is Kind.FEDERATED else identity.arn
+    context: dict[str, str | tuple[str, ...]] = {
+        "aws:principalarn": arn,
+        "aws:principalaccount": identity.account,
+        "aws:principaltype": caller.kind.value,
+        "aws:userid": _user_id(identity, session),
+        "aws:principalisawsservice": "false",
+    }
+    if caller.kind is Kind.USER:
+        context["aws:username"] = identity.name
+    tags = dict(_lower(identity.tags.items()))
+    if session is not None:
+        context |= _of_session(session)
+        tags |= _lower(session.tags.items())
+    return context | {f"aws:principaltag/{name}": value for name, value in tags.items()}
+
+
+def _of_session(session: Session) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, str | tuple[str, ...]] = {
+        "aws:tokenissuetime": iso8601(session.issued),
+        "aws:multifactorauthpresent": "false",
+    }
+    if session.source_identity:
+        found["aws:sourceidentity"] = session.source_identity
+    return found
+
+
+def _lower(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in tags}
 
 
 @lru_cache(maxsize=4_096)
-def _root(partition: str, account: str, key_id: str) -> Principal:
-    return principal.root(partition, account, key_id)
+def _compiled(document: Document, use: Use) -> Policy:
+    return compile_policy(document.text, use, document.name)
+
+
+def _recorded(caller: Caller, identity: Identity, signer: Signer) -> bytes:
+    """`userIdentity` of the audit log.  Source: CloudTrail User Guide, "userIdentity element"."""
+    session = signer.session
+    kinds = {Kind.USER: "IAMUser", Kind.SESSION: "AssumedRole", Kind.FEDERATED: "FederatedUser"}
+    recorded: dict[str, object] = {
+        "type": kinds[caller.kind],
+        "principalId": _user_id(identity, session),
+        "arn": caller.arn,
+        "accountId": identity.account,
+        "accessKeyId": signer.key_id,
+    }
+    if caller.kind is Kind.USER:
+        recorded["userName"] = identity.name
+    if session is not None:
+        about: dict[str, object] = {
+            "attributes": {
+                "creationDate": iso8601(session.issued),
+                "mfaAuthenticated": "false",
+            }
+        }
+        if caller.kind is not Kind.USER:
+            about = {
+                "sessionIssuer": {
+                    "type": "Role" if session.kind == "role" else "IAMUser",
+                    "principalId": identity.unique_id,
+                    "arn": identity.arn,
+                    "accountId": identity.account,
+                    "userName": identity.name,
+                }
+            } | about
+        if session.source_identity:
+            about["sourceIdentity"] = session.source_identity
+        recorded["sessionContext"] = about
+    return msgspec.json.encode(recorded)

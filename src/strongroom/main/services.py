@@ -1,15 +1,19 @@
 """The services that a worker offers, each with the world it acts on."""
 
 from collections.abc import Callable
+from functools import partial
 
 from strongroom.backings.software import SoftwareBacking
 from strongroom.jobs import Done
+from strongroom.keys.session import sealed
 from strongroom.server.operations import Offered
 from strongroom.services import clock, iam, kms, sts
 from strongroom.services.iam.world import Books as IamBooks
 from strongroom.services.iam.world import Iam
 from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks, Reading, Writing
+from strongroom.services.sts.world import Books as StsBooks
+from strongroom.services.sts.world import Sts
 from strongroom.storage.page import Page
 from strongroom.wire.protocol import Protocol
 from strongroom.wire.shapes import iam as iam_shapes
@@ -49,7 +53,10 @@ def offered_iam() -> Offered:
     )
 
 
-def offered_sts() -> Offered:
+def offered_sts(session_key: bytes) -> Offered:
+    def over(books: StsBooks) -> Sts:
+        return Sts(books, partial(sealed, session_key))
+
     return Offered(
         wire=sts_shapes.SERVICE,
         protocols=(Protocol.QUERY,),
@@ -57,7 +64,7 @@ def offered_sts() -> Offered:
         shapes=sts_shapes.OPERATIONS,
         operations=sts.OPERATIONS,
         memory=None,
-        books=lambda _books: None,
+        books=over,
     )
 
 

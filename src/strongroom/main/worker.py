@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.key import Key
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
+from strongroom.keys.session import session_key
 from strongroom.main import services
 from strongroom.main.counting import Counting
-from strongroom.main.principals import Principals
+from strongroom.main.principals import Credentials, Principals, Signer
 from strongroom.main.recording import Recording, resources
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.harden import harden
@@ -44,7 +46,7 @@ from strongroom.server.log import Log, to_stderr
 from strongroom.server.serve import serve
 from strongroom.server.tls import Certificate
 from strongroom.server.workers import Worker as Place
-from strongroom.storage.books import Books, Credential
+from strongroom.storage.books import Books
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
@@ -86,26 +88,18 @@ class Ledger:
             return work(books)
 
 
-class Credentials:
-    """Access keys by id, and for throw-away servers those that everybody knows."""
+def known_to_all(key_id: str) -> Signer | None:
+    """The access keys of throw-away servers: `test`, and any account's twelve digits."""
+    if key_id == "test":
+        return _everybodys(key_id, _DEV_ACCOUNT)
+    if len(key_id) == 12 and key_id.isascii() and key_id.isdigit():
+        return _everybodys(key_id, key_id)
+    return None
 
-    def __init__(self, registry: Registry, *, throw_away: bool) -> None:
-        self._registry = registry
-        self._throw_away = throw_away
-        self._known: dict[str, Credential] = {}
 
-    def __call__(self, key_id: str) -> Credential | None:
-        if self._throw_away:
-            if key_id == "test":
-                return self._everybodys(key_id, _DEV_ACCOUNT)
-            if len(key_id) == 12 and key_id.isascii() and key_id.isdigit():
-                return self._everybodys(key_id, key_id)
-        credential = self._registry.credential(key_id)
-        # The door takes every caller for its account's root user, so a user's key opens nothing yet.
-        return None if credential is not None and credential.user else credential
-
-    def _everybodys(self, key_id: str, account: str) -> Credential:
-        return self._known.setdefault(key_id, Credential(key_id, _DEV_SECRET, account))
+@lru_cache(maxsize=4_096)
+def _everybodys(key_id: str, account: str) -> Signer:
+    return Signer(key_id, _DEV_SECRET, account)
 
 
 class Worker:
@@ -141,15 +135,20 @@ class Worker:
         offered = [
             services.offered_kms(self._registry, self._backing),
             services.offered_iam(),
-            services.offered_sts(),
+            services.offered_sts(session_key(settings.root)),
         ]
         if settings.throw_away:
             offered.append(services.offered_clock(self._page, clock.now, self._do_what_is_due))
         self._counting = Counting(folder.metrics, offered)
         self._dispatch = Dispatcher(
             offered,
-            credential=Credentials(self._registry, throw_away=settings.throw_away),
-            principal=Principals(),
+            credential=Credentials(
+                self._registry,
+                session_key(settings.root),
+                clock.now,
+                *((known_to_all,) if settings.throw_away else ()),
+            ),
+            principal=Principals(self._registry),
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,

@@ -22,6 +22,8 @@ from strongroom.policy.principals import Principals
 from strongroom.policy.resources import Resources, Short
 from strongroom.policy.variables import Context
 
+# Source: KMS Developer Guide: "effective only in IAM policies".
+_NOT_FOR_KEYS = ("kms:resourcealiases", "aws:resourcetag/")
 _MOST_ARRANGED = 256  # actions that a policy keeps an arrangement for
 
 
@@ -277,6 +279,7 @@ class _Reader:
                 [written(item) for item in values.items],
                 deny=deny,
                 variables=self._variables,
+                never_there=self._use is Use.KEY and key.lower().startswith(_NOT_FOR_KEYS),
             )
             for operator, block in node.value.items()
             if isinstance(block.value, dict)

@@ -27,6 +27,7 @@ Test = Callable[[Context], bool]
 SetOperator = Literal["", "ForAllValues", "ForAnyValue"]
 
 _IF_EXISTS = "IfExists"
+_NOWHERE = ""  # a key that no request has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +101,19 @@ def fault(name: str, values: Sequence[str], *, variables: bool) -> str:
 
 
 def compile_condition(
-    name: str, key: str, values: Sequence[str], *, deny: bool, variables: bool
+    name: str,
+    key: str,
+    values: Sequence[str],
+    *,
+    deny: bool,
+    variables: bool,
+    never_there: bool = False,
 ) -> Condition:
     """`deny`: the statement's effect, by which the safe side is known; `variables`: the document's
-    version has them.
+    version has them; `never_there`: the key has no value for documents of this use.
     """
     lower = key.lower()
+    asked_for = _NOWHERE if never_there else lower
     broken = fault(name, values, variables=variables)
     found = form(name)
     if broken or found is None:
@@ -114,7 +122,7 @@ def compile_condition(
         )
     if found.base == "Null":
         wanted = {value.lower() == "true" for value in values}
-        test: Test = lambda context: (not context.get(lower, ())) in wanted  # noqa: E731
+        test: Test = lambda context: (not context.get(asked_for, ())) in wanted  # noqa: E731
         return Condition(name, lower, tuple(values), test, "", frozenset((lower,)))
     operator = OPERATORS[found.base]
     fixed, templates = [], []
@@ -124,7 +132,7 @@ def compile_condition(
             fixed.append(operator.read(value))
         else:
             templates.append(filled)
-    test = _test(found, lower, operator, fixed, templates, deny=deny)
+    test = _test(found, asked_for, operator, fixed, templates, deny=deny)
     asked = {part.key for each in templates for part in each.parts if hasattr(part, "key")}
     return Condition(name, lower, tuple(values), test, "", frozenset(asked | {lower}))
 

@@ -82,7 +82,7 @@ class Dispatcher:
         self,
         services: list[Offered],
         *,
-        credential: Callable[[str], Credential | None],
+        credential: Callable[[str, bytes | None], Credential | None],
         principal: Callable[[Any, str], Principal],
         memory: Memory,
         ledger: Ledger,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from strongroom.keys.session import Session
 from strongroom.policy.caller import Caller
 from strongroom.policy.compiled import Policy
 
@@ -16,10 +17,11 @@ class Principal:
     caller: Caller
     identity: Sequence[Policy] = ()
     boundaries: Sequence[Policy] | None = None
-    session: Sequence[Policy] | None = None
+    session_policies: Sequence[Policy] | None = None
     scps: Sequence[Sequence[Policy]] = ()
     context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """Condition keys that follow from who calls, in lower case."""
+    session: Session | None = None  # where it signs with temporary credentials
     user_id: str = ""  # of GetCallerIdentity: "AIDA...", "AROA...:session", the root user's account
     identity_json: bytes = b"{}"  # `userIdentity` of the audit log
 

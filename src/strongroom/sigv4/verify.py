@@ -6,9 +6,8 @@ What is asked, in the order in which AWS answers:
 2. a date within five minutes                                         InvalidSignature
 3. `host`, every `x-amz-*` header and the content type are signed     InvalidSignature
 4. a scope of a Region, this service and the right day                InvalidSignature
-5. a key that exists                                                  UnrecognizedClient
+5. a key that exists, with the session token that was sent, if any    UnrecognizedClient
 6. the signature, over the body's own hash                            InvalidSignature
-7. no session token, since our keys have none                         UnrecognizedClient
 
 1 to 4 are `admission`'s.  A body's hash sent along must be the body's, so `UNSIGNED-PAYLOAD` fails.
 
@@ -75,13 +74,14 @@ class Verifier:
         *,
         service: str,
         now: float,
-        lookup: Callable[[str], S | None],
+        lookup: Callable[[str, bytes | None], S | None],
     ) -> tuple[S, Scope]:
         """The key that signed this request, and the scope it signed for.
 
         `headers` have lower-case names and trimmed values; a name sent twice has its values joined
-        by commas.  `lookup` answers None for a key that does not exist; what it raises passes
-        through, and nothing is remembered then.
+        by commas.  `lookup` is given a key's id and the session token that came with it, and answers
+        None if they do not belong together; what it raises passes through, and nothing is
+        remembered then.
 
         Raises: MissingAuthenticationToken, IncompleteSignature, InvalidSignature or
         UnrecognizedClient, each with AWS's sentence.
@@ -110,7 +110,7 @@ class Verifier:
             signer, stamp = signer or Signer(whole.scope, whole.signed), stamp or Stamp(moment)
             given, rememberable, fresh = whole.signature, whole.signature_is_last, True
 
-        entry = lookup(signer.key_id)
+        entry = lookup(signer.key_id, headers.get(b"x-amz-security-token"))
         key, dated = signer.key, signer.dated
         if entry is None or key is None or signer.secret is not entry.secret:
             scope = signer.scope
@@ -146,8 +146,6 @@ class Verifier:
             raise UnrecognizedClient
         if not right or headers.get(b"x-amz-content-sha256", body_hash) != body_hash:
             raise InvalidSignature(MISMATCH)
-        if b"x-amz-security-token" in headers:
-            raise UnrecognizedClient
         if fresh and rememberable:
             signer = self._known(authorization[:-_HEX], signer)
             signer.learn(entry.secret, key, headers)

@@ -1,8 +1,7 @@
 """May the caller do this to that, in IAM?
 
-So far the only principals are the root users of accounts, and this is the whole rule: the root
-user may do everything with what its own account has, may look at AWS's managed policies, and has
-nothing to do with another account's.
+The caller's own policies decide; nothing in IAM works across accounts, and AWS's managed policies
+count as everybody's own.
 
 Every handler passes here before it says whether anything exists.  It brings what the policies'
 conditions may ask about: the resource's own tags and boundary, and what the request names.
@@ -16,8 +15,12 @@ from collections.abc import Mapping, Sequence
 from strongroom.arn import Arn
 from strongroom.errors import AccessDenied
 from strongroom.policy import aws_managed
+from strongroom.policy.decide import decide
+from strongroom.policy.layers import Layer, Layers, Question
 from strongroom.policy.variables import Context
+from strongroom.policy.words import denial
 from strongroom.services.call import Call
+from strongroom.services.circumstances import Circumstances
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shapes.iam import Tag
 
@@ -29,29 +32,52 @@ def require(
     call: Call,
     action: str,
     resource: str,
-    _context: Context = NOTHING,
+    context: Context = NOTHING,
 ) -> None:
     """AccessDenied unless the caller may do `action` (`CreateUser`, ...) to `resource`.
 
-    `resource` is an ARN, or whatever AWS says in its place for what has none.  `_context` has
+    `resource` is an ARN, or whatever AWS says in its place for what has none.  `context` has
     the condition keys that this request fills besides those of every request.
     """
-    if not call.principal.endswith(":root") or not _within(call, resource):
-        raise denied(call, action, resource)
+    who = call.who
+    owner = _owner(resource)
+    question = Question(
+        who.caller,
+        f"iam:{action}",
+        resource,
+        call.account if owner in ("", aws_managed.ACCOUNT) else owner,
+    )
+    layers = Layers(
+        identity=who.identity,
+        boundaries=who.boundaries,
+        session=who.session_policies,
+        scps=who.scps,
+    )
+    decision = decide(question, layers, Circumstances(call, lambda: context))
+    if not decision.allows:
+        raise AccessDenied(
+            denial(
+                question,
+                decision.verdict,
+                decision.layer if question.same_account else Layer.IDENTITY,
+                caller=call.principal,
+            )
+        )
 
 
 def denied(call: Call, action: str, resource: str) -> AccessDenied:
+    """The refusal of what is outside the caller's account, whether it exists or not."""
     return AccessDenied(
         f"User: {call.principal} is not authorized to perform: iam:{action} on resource: "
         f"{resource} because no identity-based policy allows the iam:{action} action"
     )
 
 
-def _within(call: Call, resource: str) -> bool:
+def _owner(resource: str) -> str:
     try:
-        return Arn.parse(resource).account in (call.account, aws_managed.ACCOUNT)
+        return Arn.parse(resource).account
     except ValueError:
-        return True
+        return ""
 
 
 # What conditions may ask about

@@ -21,7 +21,8 @@ from strongroom.policy.decide import Decision, Prepared, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.kms.circumstances import Besides, Circumstances, nothing
+from strongroom.services.circumstances import Besides, nothing
+from strongroom.services.kms.circumstances import OfKey
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
@@ -73,7 +74,7 @@ def require(
     """
     call.resources.append(key.arn)
     prepared = kms.decisions.of(call.who, key, action)
-    decision = prepared.settled or prepared.decide(Circumstances(kms, call, key, besides))
+    decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if not decision.allows:
         _refuse(call, prepared.question, decision, on)
 
@@ -89,7 +90,7 @@ def require_account(
     """AccessDenied unless the caller's own policies allow what is about no key: `CreateKey`."""
     question = _question(call.who, action, resource, call.account)
     prepared = prepare(question, _layers(call.who, None))
-    decision = prepared.settled or prepared.decide(Circumstances(kms, call, None, besides))
+    decision = prepared.settled or prepared.decide(OfKey(kms, call, None, besides))
     if not decision.allows:
         _refuse(call, question, decision, "")
 
@@ -99,7 +100,7 @@ def allows(
 ) -> bool:
     """The same as an answer, of a key as it would be: for the lockout check."""
     prepared = prepare(_question(call.who, action, key.arn, key.account), _layers(call.who, key))
-    return prepared.decide(Circumstances(kms, call, key, besides)).allows
+    return prepared.decide(OfKey(kms, call, key, besides)).allows
 
 
 def require_no_tokens(tokens: list[str] | None) -> None:
@@ -142,7 +143,7 @@ def _layers(who: Principal, key: Key | None) -> Layers:
     return Layers(
         identity=who.identity,
         boundaries=who.boundaries,
-        session=who.session,
+        session=who.session_policies,
         resource=None if key is None else key_policy(key.policy),
         scps=who.scps,
         of_aws_managed_key=key is not None and key.manager is Manager.AWS,

@@ -20,8 +20,9 @@ from strongroom.keys import context, envelope, states
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Usage
 from strongroom.services.call import Call
+from strongroom.services.circumstances import Value
 from strongroom.services.kms import access
-from strongroom.services.kms.circumstances import Value, of_alias, of_context
+from strongroom.services.kms.circumstances import of_alias, of_context
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (

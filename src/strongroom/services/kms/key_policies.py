@@ -6,8 +6,9 @@ from functools import partial
 from strongroom.errors import NotFound, Validation
 from strongroom.keys import states
 from strongroom.services.call import Call
+from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, paging, policies
-from strongroom.services.kms.circumstances import Value, of_bypass
+from strongroom.services.kms.circumstances import of_bypass
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.wire.shapes.kms import (

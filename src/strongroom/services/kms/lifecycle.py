@@ -10,13 +10,9 @@ from strongroom.keys import states
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
+from strongroom.services.circumstances import Value, of_request_tags
 from strongroom.services.kms import access, metadata, paging, policies
-from strongroom.services.kms.circumstances import (
-    Value,
-    of_alias,
-    of_bypass,
-    of_request_tags,
-)
+from strongroom.services.kms.circumstances import of_alias, of_bypass
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
 from strongroom.services.kms.tags import with_tags

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from strongroom.errors import TagFault
 from strongroom.keys import states
 from strongroom.services.call import Call
+from strongroom.services.circumstances import of_request_tags
 from strongroom.services.kms import access, paging
-from strongroom.services.kms.circumstances import of_request_tags
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.world import KmsBooks
 from strongroom.wire.shapes.kms import (

@@ -1,17 +1,23 @@
-"""AWS Security Token Service: so far, who am I."""
+"""AWS Security Token Service: who am I, and temporary credentials."""
 
 from strongroom.services.call import Call
 from strongroom.services.operation import Operation, Way
+from strongroom.services.sts import sessions
 from strongroom.wire.shapes.sts import GetCallerIdentityRequest, GetCallerIdentityResponse
 
 
 def get_caller_identity(
     _world: None, call: Call, _rq: GetCallerIdentityRequest
 ) -> GetCallerIdentityResponse:
-    """The caller, who needs no permission to ask.  A root user's id is its account's."""
+    """The caller, who needs no permission to ask."""
     return GetCallerIdentityResponse(
         UserId=call.who.user_id, Account=call.account, Arn=call.principal
     )
 
 
-OPERATIONS = {"GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True)}
+OPERATIONS = {
+    "AssumeRole": Operation(sessions.assume_role, Way.READING, read_only=True),
+    "GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True),
+    "GetFederationToken": Operation(sessions.get_federation_token, Way.READING, read_only=True),
+    "GetSessionToken": Operation(sessions.get_session_token, Way.READING, read_only=True),
+}

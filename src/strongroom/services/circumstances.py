@@ -1,0 +1,93 @@
+"""The condition keys of a request: which there are, and where each value comes from.
+
+They are looked up when a policy asks for them, and not before.  Here is what every request has;
+what a service or an operation has besides is given by it (`besides`), and a service whose
+resources have keys of their own extends this.  A key that is nowhere is absent.
+
+Source: IAM User Guide, "AWS global condition context keys".
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from strongroom.policy.moments import iso8601
+from strongroom.services.call import Call
+
+Value = str | tuple[str, ...]
+Besides = Callable[[], Mapping[str, Value]]
+"""What an operation has besides; called only when a policy asks."""
+
+
+def nothing() -> Mapping[str, Value]:
+    return {}
+
+
+def flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+class Circumstances(Mapping[str, Value]):
+    """Condition keys, in lower case, to values, as `policy` asks for them."""
+
+    __slots__ = ("_besides", "_given", "call")
+
+    def __init__(self, call: Call, besides: Besides = nothing) -> None:
+        self.call = call
+        self._besides = besides
+        self._given: Mapping[str, Value] | None = None
+
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        call = self.call
+        value = call.who.context.get(name)
+        if value is None:
+            value = self._own().get(name)
+        if value is None and (find := _OF_CALLS.get(name)) is not None:
+            value = find(call)
+        if value is None:
+            value = self.of_resource(name)
+        return default if value is None else value
+
+    def of_resource(self, _name: str) -> Value | None:
+        """What the resource says; to be said by the service that has it."""
+        return None
+
+    def _own(self) -> Mapping[str, Value]:
+        if self._given is None:
+            self._given = self._besides()
+        return self._given
+
+    # As a mapping it has what the operation gives, which is where grants look for the encryption
+    # context, and whatever else is asked for by name.
+
+    def __getitem__(self, name: str) -> Value:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value  # type: ignore[return-value]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own())
+
+    def __len__(self) -> int:
+        return len(self._own())
+
+
+_OF_CALLS: dict[str, Callable[[Call], str]] = {
+    "aws:currenttime": lambda call: iso8601(call.now),
+    "aws:epochtime": lambda call: str(int(call.now)),
+    "aws:requestedregion": lambda call: call.region,
+    "aws:securetransport": lambda call: flag(call.secure),
+    "aws:sourceip": lambda call: call.source_ip,
+    "aws:useragent": lambda call: call.user_agent.decode("latin-1"),
+    "aws:viaawsservice": lambda _call: "false",
+}
+
+
+def of_request_tags(tags: Mapping[str, str]) -> dict[str, Value]:
+    """aws:RequestTag/... and aws:TagKeys."""
+    if not tags:
+        return {}
+    found: dict[str, Value] = {f"aws:requesttag/{name.lower()}": tags[name] for name in tags}
+    return found | {"aws:tagkeys": tuple(tags)}

@@ -1,0 +1,68 @@
+"""May the caller have a session of that role, or of its own?
+
+Source: IAM User Guide, "Policy evaluation logic", "Using IAM roles"; STS API Reference.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from strongroom.errors import AccessDenied
+from strongroom.policy.compiled import Policy, Use, compile_policy
+from strongroom.policy.decide import decide
+from strongroom.policy.identity import Identity
+from strongroom.policy.layers import Layers, Question
+from strongroom.policy.words import denial
+from strongroom.services.call import Call
+from strongroom.services.circumstances import Besides, Circumstances, nothing
+
+
+def require_role(call: Call, action: str, role: Identity, besides: Besides) -> None:
+    """AccessDenied unless the role's trust policy lets the caller in, and her own policies too
+    where it leaves it to her account, or is another account's.
+    """
+    question = Question(call.who.caller, f"sts:{action}", role.arn, role.account)
+    layers = _own(call, _trust(role.trust, tuple(role.principals.items())))
+    decision = decide(question, layers, Circumstances(call, besides))
+    if decision.allows:
+        return
+    if not question.same_account:
+        raise absent(call, action, role.arn)
+    raise AccessDenied(
+        denial(question, decision.verdict, decision.layer, caller=call.principal, trust=True)
+    )
+
+
+def require_own(call: Call, action: str, besides: Besides = nothing) -> None:
+    """AccessDenied unless the caller's own policies allow what is about no role."""
+    question = Question(call.who.caller, f"sts:{action}", call.principal, call.account)
+    decision = decide(question, _own(call, None), Circumstances(call, besides))
+    if not decision.allows:
+        raise AccessDenied(
+            denial(question, decision.verdict, decision.layer, caller=call.principal)
+        )
+
+
+def absent(call: Call, action: str, arn: str) -> AccessDenied:
+    """For a role that does not exist, and for one of another account that does not trust the
+    caller: told apart by nobody.
+    """
+    return AccessDenied(
+        f"User: {call.principal} is not authorized to perform: sts:{action} on resource: {arn}"
+    )
+
+
+def _own(call: Call, trust: Policy | None) -> Layers:
+    who = call.who
+    return Layers(
+        identity=who.identity,
+        boundaries=who.boundaries,
+        session=who.session_policies,
+        resource=trust,
+        scps=who.scps,
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _trust(document: str, ids: tuple[tuple[str, str], ...]) -> Policy:
+    known: Mapping[str, str] = dict(ids)
+    return compile_policy(document, Use.TRUST, "role trust policy", known)

@@ -1,0 +1,25 @@
+"""What the STS operations are given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from strongroom.keys.session import Session, Temporary
+from strongroom.policy.entities import ManagedPolicy, PolicyVersion
+from strongroom.policy.identity import Identity
+
+
+class Books(Protocol):
+    """See `storage.books` for what each does."""
+
+    def identity(
+        self, account: str, kind: Literal["user", "role"], name: str
+    ) -> Identity | None: ...
+    def managed_policy(self, account: str, arn: str) -> ManagedPolicy | None: ...
+    def version(self, policy: ManagedPolicy, number: int) -> PolicyVersion | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sts:
+    books: Books
+    seal: Callable[[Session], Temporary]

@@ -1,0 +1,578 @@
+"""Users, roles and policies at work, end to end: who may do what with a key, and with a role."""
+
+import datetime
+import json
+import secrets
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from clockwork import move
+from tests.conftest import start_dev
+
+DAY = 86_400
+
+
+def digits():
+    return f"{secrets.randbelow(9 * 10**11) + 10**11}"
+
+
+class Account:
+    """An account of its own, with its root user's clients."""
+
+    def __init__(self, endpoint, region):
+        self.id = digits()
+        self.endpoint, self.region = endpoint, region
+        self.root = f"arn:aws:iam::{self.id}:root"
+        self.iam = endpoint.client("iam", region, self.id)
+        self.kms = endpoint.client("kms", region, self.id)
+
+    def client(self, service, credentials):
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint.url,
+            region_name=self.region,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials.get("SessionToken"),
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def user(self, name, *statements):
+        """A new user's credentials."""
+        self.iam.create_user(UserName=name)
+        if statements:
+            self.iam.put_user_policy(
+                UserName=name, PolicyName="own", PolicyDocument=policy(*statements)
+            )
+        return self.iam.create_access_key(UserName=name)["AccessKey"]
+
+    def role(self, name, trusted, *statements, **more):
+        trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+        self.iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=policy(trust | more.pop("trust", {})), **more
+        )
+        if statements:
+            self.iam.put_role_policy(
+                RoleName=name, PolicyName="own", PolicyDocument=policy(*statements)
+            )
+        return f"arn:aws:iam::{self.id}:role/{name}"
+
+
+def policy(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action, resource="*", **more):
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def to(principal, action="kms:*", **more):
+    return allow(action, Principal={"AWS": principal}, **more)
+
+
+@pytest.fixture
+def own(endpoint, region):
+    return Account(endpoint, region)
+
+
+@pytest.fixture
+def other(endpoint, region):
+    return Account(endpoint, region)
+
+
+@pytest.fixture
+def key(own):
+    return own.kms.create_key()["KeyMetadata"]["Arn"]
+
+
+def denial(ask):
+    with pytest.raises(ClientError) as caught:
+        ask()
+    error = caught.value.response["Error"]
+    assert error["Code"] in ("AccessDeniedException", "AccessDenied"), error
+    return error["Message"]
+
+
+def assumed(account, credentials, role, name="session", **more):
+    sts = account.client("sts", credentials)
+    return sts.assume_role(RoleArn=role, RoleSessionName=name, **more)["Credentials"]
+
+
+# The exam's questions
+
+
+def test_question_4_the_root_statement_leaves_it_to_iam(own, key):
+    """A key policy with the root statement alone, a user without IAM policy: no."""
+    alice = own.user("alice")
+    kms = own.client("kms", alice)
+    arn = f"arn:aws:iam::{own.id}:user/alice"
+    assert denial(lambda: kms.encrypt(KeyId=key, Plaintext=b"x")) == (
+        f"User: {arn} is not authorized to perform: kms:Encrypt on resource: {key} because no "
+        "identity-based policy allows the kms:Encrypt action"
+    )
+    own.iam.put_user_policy(
+        UserName="alice", PolicyName="p", PolicyDocument=policy(allow("kms:Encrypt", key))
+    )
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert denial(lambda: kms.decrypt(CiphertextBlob=blob)) == (
+        f"User: {arn} is not authorized to perform: kms:Decrypt on the resource associated with "
+        "this ciphertext because no identity-based policy allows the kms:Decrypt action"
+    )
+    # Without the root statement an IAM allow changes nothing.
+    own.kms.put_key_policy(
+        KeyId=key,
+        Policy=policy(to(own.root, ["kms:PutKeyPolicy", "kms:GetKeyPolicy"])),
+    )
+    assert denial(lambda: kms.encrypt(KeyId=key, Plaintext=b"x")) == (
+        f"User: {arn} is not authorized to perform: kms:Encrypt on resource: {key} because no "
+        "resource-based policy allows the kms:Encrypt action"
+    )
+    # A key policy that names the user needs no IAM policy.
+    own.iam.delete_user_policy(UserName="alice", PolicyName="p")
+    own.kms.put_key_policy(
+        KeyId=key, Policy=policy(to(own.root, "kms:Put*"), to(arn, "kms:Encrypt"))
+    )
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+
+
+def test_question_5_two_steps_for_another_account(own, other, key):
+    bob = other.user("bob")
+    kms = other.client("kms", bob)
+    arn = f"arn:aws:iam::{other.id}:user/bob"
+
+    def use():
+        return kms.encrypt(KeyId=key, Plaintext=b"x")
+
+    hidden = (
+        f"User: {arn} is not authorized to perform: kms:Encrypt on this resource because the "
+        "resource does not exist in this Region, no resource-based policies allow access, or a "
+        "resource-based policy explicitly denies access"
+    )
+    assert denial(use) == hidden
+    missing = key[:-12] + "000000000000"
+    assert denial(lambda: kms.encrypt(KeyId=missing, Plaintext=b"x")) == hidden
+    other.iam.put_user_policy(
+        UserName="bob", PolicyName="p", PolicyDocument=policy(allow("kms:Encrypt", key))
+    )
+    assert denial(use) == hidden  # the IAM policy alone
+    for named in (arn, other.id, other.root):
+        own.kms.put_key_policy(
+            KeyId=key, Policy=policy(to(own.root), to(named, ["kms:Encrypt", "kms:DescribeKey"]))
+        )
+        assert use()["KeyId"] == key
+    other.iam.delete_user_policy(UserName="bob", PolicyName="p")
+    assert "because no identity-based policy allows the kms:Encrypt action" in denial(use)
+
+
+def test_question_14_a_task_role_and_the_key_of_another_account(own, other, key):
+    """The half of KMS: each of the permissions that is missing is named by the denial."""
+    runner = other.user("runner", allow("sts:AssumeRole"))
+    role = other.role("task", other.root, allow("kms:Decrypt", key))
+    blob = own.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    lets_in = policy(to(own.root), to(role, "kms:Decrypt"))
+    own.kms.put_key_policy(KeyId=key, Policy=lets_in)
+    kms = other.client("kms", assumed(other, runner, role, "task-1"))
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    session = f"arn:aws:sts::{other.id}:assumed-role/task/task-1"
+
+    other.iam.delete_role_policy(RoleName="task", PolicyName="own")
+    assert denial(lambda: kms.decrypt(CiphertextBlob=blob)) == (
+        f"User: {session} is not authorized to perform: kms:Decrypt on the resource associated "
+        "with this ciphertext because no identity-based policy allows the kms:Decrypt action"
+    )
+    other.iam.put_role_policy(
+        RoleName="task", PolicyName="own", PolicyDocument=policy(allow("kms:Decrypt", key))
+    )
+    own.kms.put_key_policy(KeyId=key, Policy=policy(to(own.root)))
+    assert "the resource associated with this ciphertext because the resource does not exist" in (
+        denial(lambda: kms.decrypt(CiphertextBlob=blob))
+    )
+    own.kms.put_key_policy(KeyId=key, Policy=lets_in)
+    kms.decrypt(CiphertextBlob=blob)
+
+
+# Users
+
+
+def test_who_a_user_is(own):
+    alice = own.user("alice")
+    answer = own.client("sts", alice).get_caller_identity()
+    assert answer["Arn"] == f"arn:aws:iam::{own.id}:user/alice"
+    assert answer["UserId"].startswith("AIDA")
+    assert answer["Account"] == own.id
+
+
+def test_a_group_and_a_boundary(own, key):
+    alice = own.user("alice")
+    kms = own.client("kms", alice)
+    own.iam.create_group(GroupName="users")
+    own.iam.put_group_policy(
+        GroupName="users", PolicyName="p", PolicyDocument=policy(allow("kms:*"))
+    )
+    assert denial(lambda: kms.describe_key(KeyId=key))
+    own.iam.add_user_to_group(GroupName="users", UserName="alice")
+    kms.describe_key(KeyId=key)
+    bound = own.iam.create_policy(PolicyName="b", PolicyDocument=policy(allow("s3:*")))["Policy"]
+    own.iam.put_user_permissions_boundary(UserName="alice", PermissionsBoundary=bound["Arn"])
+    assert "because no permissions boundary allows the kms:DescribeKey action" in (
+        denial(lambda: kms.describe_key(KeyId=key))
+    )
+    # Named by the key itself, a user is not limited by her boundary.
+    own.kms.put_key_policy(
+        KeyId=key, Policy=policy(to(own.root), to(f"arn:aws:iam::{own.id}:user/alice"))
+    )
+    kms.describe_key(KeyId=key)
+    own.iam.put_user_policy(
+        UserName="alice",
+        PolicyName="d",
+        PolicyDocument=policy(allow("kms:DescribeKey") | {"Effect": "Deny"}),
+    )
+    assert "with an explicit deny in an identity-based policy" in (
+        denial(lambda: kms.describe_key(KeyId=key))
+    )
+
+
+def test_a_key_that_is_switched_off_or_gone_signs_nothing(own):
+    alice = own.user("alice")
+    sts = own.client("sts", alice)
+    sts.get_caller_identity()
+    change = {"UserName": "alice", "AccessKeyId": alice["AccessKeyId"]}
+    own.iam.update_access_key(**change, Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        sts.get_caller_identity()
+    own.iam.update_access_key(**change, Status="Active")
+    sts.get_caller_identity()
+    own.iam.delete_access_key(**change)
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        sts.get_caller_identity()
+
+
+def test_operations_without_a_key(own):
+    alice = own.user("alice", allow(["kms:CreateKey", "kms:ListKeys"]))
+    kms = own.client("kms", alice)
+    kms.create_key()
+    kms.list_keys()
+    said = "is not authorized to perform: kms:{} on resource: * because no identity-based policy"
+    assert said.format("GenerateRandom") in denial(lambda: kms.generate_random(NumberOfBytes=1))
+    assert said.format("ListAliases") in denial(kms.list_aliases)
+    tags = [{"TagKey": "a", "TagValue": "b"}]
+    assert said.format("TagResource") in denial(lambda: kms.create_key(Tags=tags))
+
+
+def test_an_alias_is_a_resource_of_its_own(own, key):
+    arn = f"arn:aws:kms:{own.region}:{own.id}:alias/a"
+    alice = own.user("alice", allow("kms:CreateAlias", key))
+    kms = own.client("kms", alice)
+    create = {"AliasName": "alias/a", "TargetKeyId": key}
+    assert f"kms:CreateAlias on resource: {arn}" in denial(lambda: kms.create_alias(**create))
+    own.iam.put_user_policy(
+        UserName="alice", PolicyName="own", PolicyDocument=policy(allow("kms:CreateAlias", arn))
+    )
+    assert f"kms:CreateAlias on resource: {key}" in denial(lambda: kms.create_alias(**create))
+    own.iam.put_user_policy(
+        UserName="alice",
+        PolicyName="own",
+        PolicyDocument=policy(allow("kms:CreateAlias", [arn, key])),
+    )
+    kms.create_alias(**create)
+
+
+def test_conditions_on_aliases_and_tags(own, key):
+    by_request = allow("kms:*", Condition={"StringEquals": {"kms:RequestAlias": "alias/a"}})
+    by_alias = allow(
+        "kms:*", Condition={"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}}
+    )
+    by_tag = allow("kms:*", Condition={"StringEquals": {"aws:ResourceTag/Team": "blue"}})
+    own.kms.create_alias(AliasName="alias/b", TargetKeyId=key)
+    one, two, three = (
+        own.client("kms", own.user(name, statement))
+        for name, statement in (("r", by_request), ("a", by_alias), ("t", by_tag))
+    )
+    for kms in (one, two, three):
+        denial(lambda kms=kms: kms.encrypt(KeyId=key, Plaintext=b"x"))
+    own.kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    own.kms.tag_resource(KeyId=key, Tags=[{"TagKey": "Team", "TagValue": "blue"}])
+    denial(lambda: one.encrypt(KeyId=key, Plaintext=b"x"))
+    one.encrypt(KeyId="alias/a", Plaintext=b"x")
+    one.encrypt(KeyId=key.replace(key.split(":", 5)[5], "alias/a"), Plaintext=b"x")
+    denial(lambda: one.encrypt(KeyId="alias/b", Plaintext=b"x"))
+    two.encrypt(KeyId=key, Plaintext=b"x")
+    three.encrypt(KeyId=key, Plaintext=b"x")
+    own.kms.delete_alias(AliasName="alias/a")
+    own.kms.untag_resource(KeyId=key, TagKeys=["Team"])
+    for kms in (two, three):
+        denial(lambda kms=kms: kms.encrypt(KeyId=key, Plaintext=b"x"))
+
+
+def test_a_key_policy_cannot_ask_for_aliases(own, key):
+    own.kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    alice = own.user("alice")
+    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}}
+    own.kms.put_key_policy(
+        KeyId=key,
+        Policy=policy(to(own.root), to(f"arn:aws:iam::{own.id}:user/alice", Condition=by_alias)),
+    )
+    assert denial(lambda: own.client("kms", alice).encrypt(KeyId=key, Plaintext=b"x"))
+
+
+def test_iam_itself_is_guarded(own, other):
+    alice = own.user("alice", allow("iam:GetUser", "arn:aws:iam::*:user/alice"))
+    iam = own.client("iam", alice)
+    assert iam.get_user(UserName="alice")["User"]["UserName"] == "alice"
+    assert "iam:CreateUser on resource:" in denial(lambda: iam.create_user(UserName="eve"))
+    assert denial(lambda: iam.get_user(UserName="bob"))
+    own.iam.put_user_policy(
+        UserName="alice", PolicyName="own", PolicyDocument=policy(allow("iam:*"))
+    )
+    iam.create_user(UserName="eve")
+    assert [user["UserName"] for user in iam.list_users()["Users"]] == ["alice", "eve"]
+    assert other.iam.list_users()["Users"] == []
+
+
+# Roles and sessions
+
+
+def test_a_session_of_a_role(own, key):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, allow("kms:Encrypt", key))
+    answer = own.client("sts", alice).assume_role(RoleArn=role, RoleSessionName="s1")
+    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{own.id}:assumed-role/worker/s1"
+    credentials = answer["Credentials"]
+    assert credentials["AccessKeyId"].startswith("ASIA")
+    left = credentials["Expiration"] - datetime.datetime.now(datetime.UTC)
+    assert abs(left.total_seconds() - 3_600) < 60
+    who = own.client("sts", credentials).get_caller_identity()
+    assert who["Arn"] == answer["AssumedRoleUser"]["Arn"]
+    assert who["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
+    kms = own.client("kms", credentials)
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    assert "because no identity-based policy allows" in denial(lambda: kms.describe_key(KeyId=key))
+
+
+@pytest.mark.parametrize("change", ["token", "no token", "key id", "secret", "another's token"])
+def test_credentials_that_do_not_belong_together(own, change):
+    alice = own.user("alice")
+    sts = own.client("sts", alice)
+    one, other = sts.get_session_token()["Credentials"], sts.get_session_token()["Credentials"]
+    changed = dict(one)
+    match change:
+        case "token":
+            token = one["SessionToken"]
+            changed["SessionToken"] = token[:40] + ("A" if token[40] != "A" else "B") + token[41:]
+        case "no token":
+            del changed["SessionToken"]
+        case "key id":
+            changed["AccessKeyId"] = other["AccessKeyId"]
+        case "secret":
+            changed["SecretAccessKey"] = other["SecretAccessKey"]
+        case "another's token":
+            changed["SessionToken"] = other["SessionToken"]
+    own.client("sts", one).get_caller_identity()
+    with pytest.raises(ClientError, match=r"InvalidClientTokenId|SignatureDoesNotMatch"):
+        own.client("sts", changed).get_caller_identity()
+    long_term = dict(alice) | {"SessionToken": one["SessionToken"]}
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        own.client("sts", long_term).get_caller_identity()
+
+
+def test_whom_a_role_trusts(own, other):
+    alice, bob = own.user("alice"), own.user("bob", allow("sts:AssumeRole"))
+    trusts_alice = own.role("for-alice", f"arn:aws:iam::{own.id}:user/alice")
+    trusts_all = own.role("for-all", own.root)
+    assumed(own, alice, trusts_alice)
+    assumed(own, bob, trusts_all)
+    assert "because no identity-based policy allows the sts:AssumeRole action" in denial(
+        lambda: assumed(own, alice, trusts_all)
+    )
+    assert "because no role trust policy allows the sts:AssumeRole action" in denial(
+        lambda: assumed(own, bob, trusts_alice)
+    )
+    eve = other.user("eve", allow("sts:AssumeRole"))
+    there = denial(lambda: assumed(other, eve, trusts_all))
+    not_there = denial(lambda: assumed(other, eve, trusts_all + "x"))
+    assert there + "x" == not_there
+    root = own.endpoint.client("sts", own.region, own.id)
+    assert denial(lambda: root.assume_role(RoleArn=trusts_all, RoleSessionName="xx"))
+
+
+def test_an_external_id(own, other):
+    wants = {"Condition": {"StringEquals": {"sts:ExternalId": "secret"}}}
+    role = own.role("shared", other.root, trust=wants)
+    bob = other.user("bob", allow("sts:AssumeRole", role))
+    denial(lambda: assumed(other, bob, role))
+    denial(lambda: assumed(other, bob, role, ExternalId="guess"))
+    assumed(other, bob, role, ExternalId="secret")
+
+
+def test_a_session_policy_only_narrows(own, key):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, allow(["kms:Encrypt", "kms:DescribeKey"], key))
+    narrow = policy(allow(["kms:Encrypt", "kms:Decrypt"]))
+    kms = own.client("kms", assumed(own, alice, role, Policy=narrow))
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert "because no session policy allows the kms:DescribeKey action" in (
+        denial(lambda: kms.describe_key(KeyId=key))
+    )
+    assert "because no identity-based policy allows" in (
+        denial(lambda: kms.decrypt(CiphertextBlob=blob))
+    )
+    managed = own.iam.create_policy(
+        PolicyName="m", PolicyDocument=policy(allow("kms:DescribeKey"))
+    )["Policy"]["Arn"]
+    both = assumed(own, alice, role, Policy=narrow, PolicyArns=[{"arn": managed}])
+    own.client("kms", both).describe_key(KeyId=key)
+    for bad in ("{", policy(to(own.root))):
+        with pytest.raises(ClientError, match="MalformedPolicyDocument"):
+            assumed(own, alice, role, Policy=bad)
+    with pytest.raises(ClientError, match="MalformedPolicyDocument"):
+        assumed(own, alice, role, PolicyArns=[{"arn": managed + "x"}])
+
+
+def test_session_tags_and_source_identity(own, key):
+    alice = own.user("alice", allow(["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]))
+    by_tag = allow("kms:*", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    trust = {"Action": ["sts:AssumeRole"]}
+    role = own.role("worker", own.root, by_tag, trust=trust)
+    blue = {"Tags": [{"Key": "Team", "Value": "blue"}]}
+    assert "sts:TagSession" in denial(lambda: assumed(own, alice, role, **blue))
+    own.iam.update_assume_role_policy(
+        RoleName="worker",
+        PolicyDocument=policy(
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": own.root},
+                "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+            }
+        ),
+    )
+    own.client("kms", assumed(own, alice, role, **blue)).describe_key(KeyId=key)
+    red = {"Tags": [{"Key": "Team", "Value": "red"}]}
+    denial(lambda: own.client("kms", assumed(own, alice, role, **red)).describe_key(KeyId=key))
+    denial(lambda: own.client("kms", assumed(own, alice, role)).describe_key(KeyId=key))
+
+    chained = own.role("chained", own.root, by_tag, trust={"Action": "sts:*"})
+    own.iam.put_role_policy(
+        RoleName="worker", PolicyName="assume", PolicyDocument=policy(allow("sts:*"))
+    )
+    first = assumed(own, alice, role, SourceIdentity="alice", TransitiveTagKeys=["Team"], **blue)
+    second = assumed(own, first, chained)
+    own.client("kms", second).describe_key(KeyId=key)  # the tag came along
+    denial(lambda: assumed(own, first, chained, SourceIdentity="eve"))
+    with pytest.raises(ClientError, match="conflicts with a transitive tag key"):
+        assumed(own, first, chained, **red)
+    with pytest.raises(ClientError, match="role chaining"):
+        assumed(own, first, chained, DurationSeconds=3_601)
+
+
+def test_how_long_a_session_may_last(own):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, MaxSessionDuration=7_200)
+    assumed(own, alice, role, DurationSeconds=7_200)
+    with pytest.raises(ClientError, match="exceeds the MaxSessionDuration"):
+        assumed(own, alice, role, DurationSeconds=7_201)
+
+
+def test_what_becomes_of_sessions_when_their_role_goes_and_comes_back(own, key):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, allow("kms:*"))
+    kms = own.client("kms", assumed(own, alice, role))
+    kms.describe_key(KeyId=key)
+    own.iam.delete_role_policy(RoleName="worker", PolicyName="own")
+    denial(lambda: kms.describe_key(KeyId=key))
+    own.iam.delete_role(RoleName="worker")
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        kms.describe_key(KeyId=key)
+    own.role("worker", own.root, allow("kms:*"))  # a namesake, and somebody else
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        kms.describe_key(KeyId=key)
+
+
+def test_sessions_are_revoked_by_the_time_of_their_tokens(own, key):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, allow("kms:*"))
+    kms = own.client("kms", assumed(own, alice, role))
+    kms.describe_key(KeyId=key)
+    later = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)).isoformat()
+    revoke = allow("*", Condition={"DateLessThan": {"aws:TokenIssueTime": later}})
+    own.iam.put_role_policy(
+        RoleName="worker", PolicyName="r", PolicyDocument=policy(revoke | {"Effect": "Deny"})
+    )
+    assert "explicit deny in an identity-based policy" in denial(
+        lambda: kms.describe_key(KeyId=key)
+    )
+
+
+def test_a_users_own_session(own, key):
+    alice = own.user("alice", allow(["kms:DescribeKey"]))
+    credentials = own.client("sts", alice).get_session_token(DurationSeconds=900)["Credentials"]
+    sts = own.client("sts", credentials)
+    assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{own.id}:user/alice"
+    own.client("kms", credentials).describe_key(KeyId=key)
+    assert denial(sts.get_session_token)
+    only_sessions = allow("kms:*", Condition={"Null": {"aws:TokenIssueTime": "true"}})
+    own.iam.put_user_policy(
+        UserName="alice",
+        PolicyName="own",
+        PolicyDocument=policy(allow("kms:*"), only_sessions | {"Effect": "Deny"}),
+    )
+    own.client("kms", credentials).describe_key(KeyId=key)
+    denial(lambda: own.client("kms", alice).describe_key(KeyId=key))
+
+
+def test_somebody_whom_a_user_vouches_for(own, key):
+    alice = own.user("alice", allow(["sts:GetFederationToken", "kms:DescribeKey", "kms:Encrypt"]))
+    sts = own.client("sts", alice)
+
+    def federated(**more):
+        answer = sts.get_federation_token(Name="fred", **more)
+        assert answer["FederatedUser"]["Arn"] == f"arn:aws:sts::{own.id}:federated-user/fred"
+        return own.client("kms", answer["Credentials"])
+
+    assert denial(lambda: federated().describe_key(KeyId=key))
+    narrow = federated(Policy=policy(allow(["kms:DescribeKey", "kms:Decrypt"])))
+    narrow.describe_key(KeyId=key)
+    denial(lambda: narrow.encrypt(KeyId=key, Plaintext=b"x"))
+    root = own.endpoint.client("sts", own.region, own.id)
+    assert denial(lambda: root.get_federation_token(Name="fred"))
+
+
+def test_a_session_expires():
+    server = start_dev()
+    try:
+        own = Account(server, "test-1")
+        alice = own.user("alice")
+        credentials = own.client("sts", alice).get_session_token(DurationSeconds=900)["Credentials"]
+        sts = own.client("sts", credentials)
+        move(server, 890)
+        sts.get_caller_identity()
+        move(server, 11)
+        with pytest.raises(ClientError, match="ExpiredToken"):
+            sts.get_caller_identity()
+        with pytest.raises(ClientError, match="ExpiredTokenException"):
+            own.client("kms", credentials).list_keys()
+    finally:
+        server.stop()
+
+
+def test_botos_own_assume_role_provider(own, key, tmp_path):
+    alice = own.user("alice", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root, allow("kms:DescribeKey", key))
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile worker]\nrole_arn = {role}\nsource_profile = alice\n"
+        f"region = {own.region}\nendpoint_url = {own.endpoint.url}\n"
+        f"[profile alice]\naws_access_key_id = {alice['AccessKeyId']}\n"
+        f"aws_secret_access_key = {alice['SecretAccessKey']}\n"
+        f"region = {own.region}\nendpoint_url = {own.endpoint.url}\n"
+    )
+    import botocore.session
+
+    session = botocore.session.Session(profile="worker")
+    session.set_config_variable("config_file", str(config))
+    kms = session.create_client("kms")
+    kms.describe_key(KeyId=key)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        kms.encrypt(KeyId=key, Plaintext=b"x")
+    kms.close()
