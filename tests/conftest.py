@@ -23,6 +23,7 @@ STRONGROOM = [sys.executable, "-m", "strongroom"]
 for name in [*os.environ]:
     if name.startswith(("AWS_", "STRONGROOM_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` has it ignored, by all that we start too
 os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
