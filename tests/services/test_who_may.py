@@ -576,3 +576,58 @@ def test_botos_own_assume_role_provider(own, key, tmp_path):
     with pytest.raises(ClientError, match="AccessDenied"):
         kms.encrypt(KeyId=key, Plaintext=b"x")
     kms.close()
+
+
+# Whom a key policy names
+
+
+def test_a_key_policy_names_people_and_not_names(own, key):
+    """Who comes later under the same name is somebody else."""
+    arn = f"arn:aws:iam::{own.id}:user/alice"
+    names_alice = policy(to(own.root), to(arn, "kms:DescribeKey"))
+    with pytest.raises(ClientError, match="one or more invalid principals"):
+        own.kms.put_key_policy(KeyId=key, Policy=names_alice)
+    with pytest.raises(ClientError, match="one or more invalid principals"):
+        own.kms.create_key(Policy=names_alice)
+    alice = own.user("alice")
+    own.kms.put_key_policy(KeyId=key, Policy=names_alice)
+    assert own.kms.get_key_policy(KeyId=key)["Policy"] == names_alice
+    own.client("kms", alice).describe_key(KeyId=key)
+
+    own.iam.update_user(UserName="alice", NewUserName="alicia")  # the same person
+    own.client("kms", alice).describe_key(KeyId=key)
+    renamed = arn.replace("alice", "alicia")
+    assert own.kms.get_key_policy(KeyId=key)["Policy"] == names_alice.replace(arn, renamed)
+
+    own.iam.delete_access_key(UserName="alicia", AccessKeyId=alice["AccessKeyId"])
+    own.iam.delete_user(UserName="alicia")
+    shown = own.kms.get_key_policy(KeyId=key)["Policy"]
+    assert arn not in shown
+    assert '"AIDA' in shown
+    namesake = own.user("alice")
+    assert denial(lambda: own.client("kms", namesake).describe_key(KeyId=key))
+    assert '"AIDA' in own.kms.get_key_policy(KeyId=key)["Policy"]
+
+
+def test_a_role_in_a_key_policy_is_limited_by_its_boundary(own, key):
+    runner = own.user("runner", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root)
+    own.kms.put_key_policy(KeyId=key, Policy=policy(to(own.root), to(role)))
+    kms = own.client("kms", assumed(own, runner, role))
+    kms.describe_key(KeyId=key)
+    bound = own.iam.create_policy(PolicyName="b", PolicyDocument=policy(allow("s3:*")))["Policy"]
+    own.iam.put_role_permissions_boundary(RoleName="worker", PermissionsBoundary=bound["Arn"])
+    assert "because no permissions boundary allows" in denial(lambda: kms.describe_key(KeyId=key))
+
+
+def test_the_lockout_check_knows_the_session_that_asks(own):
+    runner = own.user("runner", allow("sts:AssumeRole"))
+    role = own.role("admin", own.root, allow("kms:*"))
+    kms = own.client("kms", assumed(own, runner, role))
+    only_role = policy(to(role))
+    key = kms.create_key(Policy=only_role)["KeyMetadata"]["Arn"]
+    with pytest.raises(ClientError, match="will not allow you to update the key policy"):
+        kms.put_key_policy(KeyId=key, Policy=policy(to(f"arn:aws:iam::{own.id}:user/runner")))
+    assert denial(lambda: own.kms.get_key_policy(KeyId=key))  # the root user is not in it
+    kms.put_key_policy(KeyId=key, Policy=policy(to(role), to(own.root)))
+    own.kms.get_key_policy(KeyId=key)

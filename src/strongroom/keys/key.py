@@ -35,6 +35,8 @@ class Key:
     description: str
     created: float
     policy: str  # the document of the policy named `default`
+    principals: Mapping[str, str] = field(default_factory=dict)
+    """Users' and roles' ARNs in `policy`, to their unique ids when it was written."""
     deletion_date: float | None  # while PendingDeletion
     deletion_window_days: int | None
     rotation: Schedule | None

@@ -11,12 +11,14 @@ Rules kept here:
 Source: IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrincipal".
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from strongroom.policy.caller import Caller, Kind, Named, role_key
-from strongroom.policy.document import Node
+from strongroom.policy.document import Node, parse
 
 _ROOT = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):root")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -93,6 +95,55 @@ def read(node: Node, ids: Mapping[str, str]) -> Principals:
         frozenset(listed["Service"]),
         frozenset(listed["Federated"]),
     )
+
+
+_ENTITY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(user|role)/(?:[^*?]*/)?([^*?/]+)")
+
+
+class Entity(NamedTuple):
+    """A user or a role, by the parts of its ARN."""
+
+    account: str
+    kind: Literal["user", "role"]
+    name: str
+
+
+def entity(arn: str) -> Entity | None:
+    """The user or role of an ARN; None if it is another's."""
+    match = _ENTITY.fullmatch(arn)
+    if match is None:
+        return None
+    return Entity(match[1], "user" if match[2] == "user" else "role", match[3])
+
+
+def all_named(document: str) -> list[Node]:
+    """The nodes of all names under `AWS` in a well-formed document, in its order."""
+    root = parse(document).value
+    statements = root["Statement"].items if isinstance(root, dict) else []
+    return [
+        name
+        for statement in statements
+        if isinstance(statement.value, dict)
+        for element in ("Principal", "NotPrincipal")
+        if element in statement.value
+        for name in named(statement.value[element])
+    ]
+
+
+def shown(document: str, ids: Mapping[str, str], now: Callable[[str, str], str | None]) -> str:
+    """A document with the names that its principals have now: `now` is asked with an account and
+    a unique id; who is gone is shown by the unique id.
+    """
+    if not ids:
+        return document
+    for node in sorted(all_named(document), key=lambda node: -node.start):
+        arn = str(node.value)
+        unique_id, of = ids.get(arn), entity(arn)
+        if unique_id is not None and of is not None:
+            name = now(of.account, unique_id) or unique_id
+            if name != arn:
+                document = document[: node.start] + json.dumps(name) + document[node.end :]
+    return document
 
 
 def named(node: Node) -> list[Node]:

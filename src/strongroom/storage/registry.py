@@ -127,6 +127,11 @@ class Registry:
             raise NotReady(partial(self._read_through, partial(self._read_about, key)))
         return found
 
+    def arn_of(self, account: str, unique_id: str) -> str | None:
+        """The ARN that a user or a role has now."""
+        identity = self.identity(account, unique_id)
+        return None if identity is None else identity.arn
+
     def owner(self, region: str, key_id: str) -> str | None:
         """The account that has a key of this id in the Region."""
         try:

@@ -84,6 +84,7 @@ keys = Table(
     Column("description", Text, nullable=False),
     Column("created", Double, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("principals", Text, nullable=False),  # JSON: ARNs in the policy to unique ids
     Column("deletion_date", Double),
     Column("deletion_window_days", Integer),
     Column("rotation_period_days", Integer),

@@ -144,13 +144,13 @@ def _layers(who: Principal, key: Key | None) -> Layers:
         identity=who.identity,
         boundaries=who.boundaries,
         session=who.session_policies,
-        resource=None if key is None else key_policy(key.policy),
+        resource=None if key is None else key_policy(key.policy, tuple(key.principals.items())),
         scps=who.scps,
         of_aws_managed_key=key is not None and key.manager is Manager.AWS,
     )
 
 
 @lru_cache(maxsize=4_096)
-def key_policy(document: str) -> Policy:
+def key_policy(document: str, principals: tuple[tuple[str, str], ...]) -> Policy:
     """A key's policy, compiled once."""
-    return compile_policy(document, Use.KEY, "key policy")
+    return compile_policy(document, Use.KEY, "key policy", dict(principals))

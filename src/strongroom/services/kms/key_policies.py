@@ -25,7 +25,7 @@ def get_key_policy(kms: Kms, call: Call, rq: GetKeyPolicyRequest) -> GetKeyPolic
     access.require(kms, call, "GetKeyPolicy", key)
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
-    return GetKeyPolicyResponse(Policy=key.policy, PolicyName=policies.NAME)
+    return GetKeyPolicyResponse(Policy=policies.shown(kms, key), PolicyName=policies.NAME)
 
 
 def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
@@ -37,10 +37,10 @@ def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
     policies.require_form(rq.Policy)
-    policies.require_no_lockout(
-        kms, call, replace(key, policy=rq.Policy), bypass=rq.BypassPolicyLockoutSafetyCheck
-    )
-    kms.books.change_key(key, policy=rq.Policy)
+    named = policies.principals_of(kms, call, rq.Policy)
+    as_it_will_be = replace(key, policy=rq.Policy, principals=named)
+    policies.require_no_lockout(kms, call, as_it_will_be, bypass=rq.BypassPolicyLockoutSafetyCheck)
+    kms.books.change_key(key, policy=rq.Policy, principals=named)
 
 
 def _of_put(rq: PutKeyPolicyRequest) -> dict[str, Value]:

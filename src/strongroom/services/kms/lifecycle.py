@@ -3,6 +3,7 @@
 Source: KMS API Reference; facts recorded on AWS for messages and for which members are present.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
@@ -49,6 +50,7 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
         multi_region=bool(rq.MultiRegion),
     )
     if rq.Policy is not None:
+        key = replace(key, principals=policies.principals_of(kms, call, rq.Policy))
         policies.require_no_lockout(kms, call, key, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.add_key(key)
     if tags:

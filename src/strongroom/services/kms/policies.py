@@ -12,11 +12,11 @@ from typing import Any
 from strongroom.arn import partition_of
 from strongroom.errors import LimitExceeded, MalformedPolicyDocument
 from strongroom.keys.key import Key
-from strongroom.policy import grammar
+from strongroom.policy import grammar, principals
 from strongroom.policy.compiled import Use
 from strongroom.services.call import Call
 from strongroom.services.kms import access
-from strongroom.services.kms.world import KmsBooks
+from strongroom.services.kms.world import Kms, KmsBooks
 
 NAME = "default"
 MOST_BYTES = 32_768
@@ -80,6 +80,33 @@ def require_form(document: str) -> None:
     if len(document.encode()) > MOST_BYTES:
         raise LimitExceeded(f"The key policy is larger than {MOST_BYTES} bytes.")
     grammar.require(document, Use.KEY)
+
+
+def principals_of(kms: KmsBooks, call: Call, document: str) -> dict[str, str]:
+    """The users and roles that a well-formed policy names, each with its unique id.
+
+    MalformedPolicyDocument for one that does not exist, in this account or in another that is
+    known here.
+    """
+    found: dict[str, str] = {}
+    for node in principals.all_named(document):
+        arn = str(node.value)
+        of = principals.entity(arn)
+        if of is None:
+            continue
+        identity = kms.books.identity(of.account, of.kind, of.name)
+        if identity is not None and identity.arn == arn:
+            found[arn] = identity.unique_id
+        elif of.account == call.account or kms.books.account_known(of.account):
+            raise MalformedPolicyDocument(
+                "Policy contains a statement with one or more invalid principals."
+            )
+    return found
+
+
+def shown(kms: Kms | KmsBooks, key: Key) -> str:
+    """A key's policy with the names that its principals have now."""
+    return principals.shown(key.policy, key.principals, kms.books.arn_of)
 
 
 def require_no_lockout(kms: KmsBooks, call: Call, key: Key, *, bypass: bool | None) -> None:

@@ -7,13 +7,14 @@ a transaction; `services.operation.Way` says which of them an operation gets.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.envelope import Material
 from strongroom.keys.key import About, Key
 from strongroom.keys.rotation import Generation, RotationType
 from strongroom.policy.decide import Prepared
+from strongroom.policy.identity import Identity
 from strongroom.services.principal import Principal
 
 
@@ -25,12 +26,19 @@ class Reading(Protocol):
         """The account that has a key of this id in the Region."""
 
     def about(self, key: Key) -> About: ...
+    def arn_of(self, account: str, unique_id: str) -> str | None:
+        """The ARN that a user or a role has now."""
+
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
 
 class Writing(Reading, Protocol):
     """What a transaction can do besides."""
 
+    def identity(
+        self, account: str, kind: Literal["user", "role"], name: str
+    ) -> Identity | None: ...
+    def account_known(self, account: str) -> bool: ...
     def add_key(self, key: Key) -> None: ...
     def change_key(self, key: Key, **change: Any) -> Key: ...
     def delete_key(self, key: Key) -> None: ...

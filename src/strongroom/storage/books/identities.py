@@ -26,6 +26,11 @@ class Identities(Members, Policies, IamTags, Providers):
             return self._user(self.by_id(User, account, unique_id))
         return self._role(self.by_id(Role, account, unique_id))
 
+    def arn_of(self, account: str, unique_id: str) -> str | None:
+        """The ARN that a user or a role has now."""
+        identity = self.identity_by_id(account, unique_id)
+        return None if identity is None else identity.arn
+
     def _user(self, user: User | None) -> Identity | None:
         if user is None:
             return None

@@ -1,5 +1,6 @@
 """Keys: rows to values and back, and which of them are due."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -156,6 +157,7 @@ def _row(key: Key) -> dict[str, Cell]:
         "description": key.description,
         "created": key.created,
         "policy": key.policy,
+        "principals": json.dumps(dict(key.principals), sort_keys=True),
         "deletion_date": key.deletion_date,
         "deletion_window_days": key.deletion_window_days,
         "rotation_period_days": None if key.rotation is None else key.rotation.period_days,
@@ -189,6 +191,7 @@ def _key(row: dict[str, Any], materials: dict[bytes, Material]) -> Key:
         description=row["description"],
         created=row["created"],
         policy=row["policy"],
+        principals=json.loads(row["principals"]),
         deletion_date=row["deletion_date"],
         deletion_window_days=row["deletion_window_days"],
         rotation=rotation,

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("created", sa.Double, nullable=False),
         sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("principals", sa.Text, nullable=False),
         sa.Column("deletion_date", sa.Double),
         sa.Column("deletion_window_days", sa.Integer),
         sa.Column("rotation_period_days", sa.Integer),
