@@ -13,6 +13,8 @@ COMMANDS = [
     "init",
     "serve",
     "doctor",
+    "account",
+    "policy",
     "env",
     "clock",
     "encrypt",
@@ -31,7 +33,10 @@ def test_without_a_command_it_says_which_there_are(strongroom):
         assert re.search(rf"\b{command}\b", said.out + said.err)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "config check"])
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS, "config check", "account create", "account list", "policy check", "policy test"],
+)
 def test_every_command_has_help(strongroom, command):
     said = strongroom(*command.split(), "--help")
     assert (said.code, said.err) == (0, "")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from tests.conftest import STRONGROOM, init, start, start_dev
+from tests.conftest import STRONGROOM, Server, init, start, start_dev
 
 
 @pytest.fixture
@@ -419,3 +419,40 @@ def test_a_root_key_that_is_no_file(strongroom, made, tmp_path):
         (made[0] / "strongroom.json").write_text(json.dumps(description))
         said = strongroom("serve", "--data", made[0]).sentence
         assert said.endswith("is not a root key; name the right one")
+
+
+# Accounts
+
+
+def test_further_accounts_while_a_server_runs(strongroom, made):
+    folder, credential = made
+    server = start(folder, credential, "--workers", "2")
+    try:
+        said = strongroom("account", "create", "--data", folder, "--account", "111122223333")
+        assert said.code == 0
+        lines = dict(line.removeprefix("export ").split("=") for line in said.out.splitlines())
+        other = Server(
+            server.url,
+            server.process,
+            lines["AWS_ACCESS_KEY_ID"],
+            lines["AWS_SECRET_ACCESS_KEY"],
+        )
+        for each, account in ((server, "000000000000"), (other, "111122223333")):
+            assert each.client("sts", "x").get_caller_identity()["Account"] == account
+    finally:
+        server.stop()
+    strongroom("account", "create", "--data", folder, "--name", "a team's")
+    listed = strongroom("account", "list", "--data", folder).out.splitlines()
+    assert len(listed) == 3
+    assert listed[0].startswith("000000000000  20")
+    assert any(line.endswith("  a team's") for line in listed)
+
+
+def test_accounts_that_cannot_be(strongroom, made, tmp_path):
+    again = strongroom("account", "create", "--data", made[0], "--account", "000000000000").sentence
+    assert again == "account 000000000000 exists already; give another number"
+    said = strongroom("account", "create", "--data", made[0], "--account", "12").sentence
+    assert said == "`12` is not an account; give twelve digits"
+    assert (
+        "is not a data folder" in strongroom("account", "list", "--data", tmp_path / "x").sentence
+    )

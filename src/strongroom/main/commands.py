@@ -146,10 +146,7 @@ def init(
     with _one_sentence():
         from strongroom.main.foundation import default_root_key, lay
 
-        if account is None:
-            account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
-        if not (account.isascii() and account.isdigit() and len(account) == 12):
-            fail(f"`{account}` is not an account; give twelve digits")
+        account = _account(account)
         ask = None
         if root_key is not None and (passphrase or passphrase_file is not None):
             fail("the root key is kept in a file or sealed by a passphrase; give one of the two")
@@ -164,9 +161,7 @@ def init(
         )
     else:
         say("its root key opens with the passphrase: without it, all is lost")
-    say("the root user's access key, shown this once:")
-    print(f"export AWS_ACCESS_KEY_ID={credential.key_id}")  # noqa: T201
-    print(f"export AWS_SECRET_ACCESS_KEY={credential.secret}")  # noqa: T201
+    _show_once(credential.key_id, credential.secret)
     say(f"serve it with: strongroom serve --data {data}")
 
 
@@ -245,6 +240,65 @@ app.command(name="encrypt")(files.encrypt)
 app.command(name="decrypt")(files.decrypt)
 
 app.add_typer(policies.policy, name="policy")
+
+accounts = typer.Typer(help="The accounts of a data folder.", no_args_is_help=True)
+app.add_typer(accounts, name="account")
+
+
+@accounts.command(name="create")
+def create_account(
+    data: Data,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="DIGITS", help="Else drawn at random.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="For people.")] = "",
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Make a further account, and print its root user's first access key, once.
+
+    A server may be running on the folder; it knows the account at once.
+    """
+    with _one_sentence():
+        from strongroom.main.foundation import add_account, administered
+
+        account = _account(account)
+        with administered(data, root_key, lambda: read_passphrase(passphrase_file)) as store:
+            credential = add_account(store, account, name)
+    say(f"made account {account}")
+    _show_once(credential.key_id, credential.secret)
+
+
+@accounts.command(name="list")
+def list_accounts(
+    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+) -> None:
+    """Print every account: its number, when it was made, its name."""
+    with _one_sentence():
+        from strongroom.clock import iso8601
+        from strongroom.main.foundation import administered
+
+        with (
+            administered(data, root_key, lambda: read_passphrase(passphrase_file)) as store,
+            store.reading() as books,
+        ):
+            for account, name, created in books.accounts():
+                print(f"{account}  {iso8601(created)}  {name}".rstrip())  # noqa: T201
+
+
+def _account(given: str | None) -> str:
+    """Twelve digits, drawn at random unless they are given."""
+    account = f"{secrets.randbelow(9 * 10**11) + 10**11}" if given is None else given
+    if not (account.isascii() and account.isdigit() and len(account) == 12):
+        fail(f"`{account}` is not an account; give twelve digits")
+    return account
+
+
+def _show_once(key_id: str, secret: str) -> None:
+    say("the root user's access key, shown this once:")
+    print(f"export AWS_ACCESS_KEY_ID={key_id}")  # noqa: T201
+    print(f"export AWS_SECRET_ACCESS_KEY={secret}")  # noqa: T201
+
 
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")

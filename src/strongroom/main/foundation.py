@@ -1,10 +1,12 @@
 """Making a data folder: `strongroom init`, and the folder that `strongroom dev` throws away."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from strongroom.errors import SetupError
 from strongroom.keys.hierarchy import RootKey
 from strongroom.server.harden import harden
 from strongroom.services.iam import ids
@@ -64,6 +66,40 @@ def lay(
         books.add_credential(credential, now)
     store.close()
     folder.describe(root, seal)
+    return credential
+
+
+class AccountExists(SetupError):
+    """There is such an account already."""
+
+
+@contextmanager
+def administered(
+    data: Path, root_key: Path | None, passphrase: Callable[[], str]
+) -> Iterator[Store]:
+    """The store of a data folder, whether or not a server runs on it.
+
+    What is changed here a running server knows within a quarter of a second, for it looks.
+    """
+    harden()
+    folder = Folder(data.absolute())
+    root = folder.open_root_key(root_key, passphrase)
+    store = open_store(folder, root, Page.blank())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def add_account(store: Store, account: str, name: str) -> Credential:
+    """A further account, and its root user's first access key; AccountExists if it is there."""
+    credential = new_credential(account)
+    now = time.time()
+    with store.writing() as books:
+        if books.account_exists(account):
+            raise AccountExists(f"account {account} exists already; give another number")
+        books.add_account(account, name, now)
+        books.add_credential(credential, now)
     return credential
 
 

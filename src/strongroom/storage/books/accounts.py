@@ -44,6 +44,13 @@ class Accounts(Entities):
         row = self._one(table, account, "", table.c.account == account)
         return None if row is None else float(row["created"])
 
+    def accounts(self) -> list[tuple[str, str, float]]:
+        """Number, name and creation of every account that was made, by number."""
+        table = schema.accounts
+        rows = self.connection.execute(select(table).order_by(table.c.account)).mappings()
+        found = [checked(self.domain(str(row["account"]), ""), table, row) for row in rows]
+        return [(str(row["account"]), str(row["name"]), float(row["created"])) for row in found]  # type: ignore[arg-type]
+
     def account_known(self, account: str) -> bool:
         """Whether anything was ever kept for it."""
         return self.domain(account, "") is not None
