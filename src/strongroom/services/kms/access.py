@@ -13,7 +13,7 @@ Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts t
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
-from strongroom.errors import AccessDenied, InvalidGrantToken
+from strongroom.errors import AccessDenied
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
 from strongroom.policy.compiled import Policy, Use, compile_policy
@@ -101,12 +101,6 @@ def allows(
     """The same as an answer, of a key as it would be: for the lockout check."""
     prepared = prepare(_question(call.who, action, key.arn, key.account), _layers(call.who, key))
     return prepared.decide(OfKey(kms, call, key, besides)).allows
-
-
-def require_no_tokens(tokens: list[str] | None) -> None:
-    """InvalidGrantToken for any token: there are no grants yet that one could stand for."""
-    if tokens:
-        raise InvalidGrantToken("Grant tokens are not valid: no grants exist.")
 
 
 def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:
