@@ -164,6 +164,10 @@ class InvalidState(Fault):
     code = "KMSInvalidStateException"
 
 
+class InvalidGrantId(Fault):
+    code = "InvalidGrantIdException"
+
+
 class InvalidGrantToken(Fault):
     code = "InvalidGrantTokenException"
 

@@ -20,6 +20,12 @@ ANY_FORM: dict[str, tuple[str, str, Members]] = {
 }
 
 ID_OR_ARN: dict[str, tuple[str, str, Members]] = {
+    "CreateGrant": (
+        "create_grant",
+        "KeyId",
+        {"GranteePrincipal": "arn:aws:iam::444455556666:root", "Operations": ["Decrypt"]},
+    ),
+    "ListGrants": ("list_grants", "KeyId", {}),
     "EnableKey": ("enable_key", "KeyId", {}),
     "DisableKey": ("disable_key", "KeyId", {}),
     "ScheduleKeyDeletion": ("schedule_key_deletion", "KeyId", {}),

@@ -214,7 +214,7 @@ def test_a_ciphertext_of_another_account_region_or_of_a_key_that_is_not_there(
 
 
 def test_no_grant_token_is_valid_yet(kms, key_id, blob):
-    said = "Grant tokens are not valid: no grants exist."
+    said = "The grant token is not valid."
     with refused("InvalidGrantTokenException", said):
         kms.encrypt(KeyId=key_id, Plaintext=b"x", GrantTokens=["x"])
     with refused("InvalidGrantTokenException", said):

@@ -7,7 +7,7 @@ from answers import members, one, refused, violated
 from requests_of import ALIAS_TARGET, ANY_FORM, ID_OR_ARN, ask
 
 EVERY = ANY_FORM | ID_OR_ARN
-USE = {"Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"}
+USE = {"CreateGrant", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"}
 ROTATION = {"EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"}
 SWITCHES = {"EnableKey", "DisableKey", "ScheduleKeyDeletion"}
 CHANGES = {"TagResource", "UntagResource", "UpdateKeyDescription"}

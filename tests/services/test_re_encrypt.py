@@ -136,5 +136,5 @@ def test_what_must_be_there(unchecked, key_id, blob):
 
 
 def test_no_grant_token_is_valid_yet(kms, key_id, blob):
-    with refused("InvalidGrantTokenException", "Grant tokens are not valid: no grants exist."):
+    with refused("InvalidGrantTokenException", "The grant token is not valid."):
         kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key_id, GrantTokens=["x"])

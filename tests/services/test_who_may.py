@@ -631,3 +631,134 @@ def test_the_lockout_check_knows_the_session_that_asks(own):
     assert denial(lambda: own.kms.get_key_policy(KeyId=key))  # the root user is not in it
     kms.put_key_policy(KeyId=key, Policy=policy(to(role), to(own.root)))
     own.kms.get_key_policy(KeyId=key)
+
+
+# Grants
+
+
+def granted(own, key, to_whom, *operations, **more):
+    return own.kms.create_grant(
+        KeyId=key, GranteePrincipal=to_whom, Operations=list(operations), **more
+    )
+
+
+def test_a_grant_allows_what_no_policy_does(own, key):
+    alice = own.user("alice")
+    kms = own.client("kms", alice)
+    arn = f"arn:aws:iam::{own.id}:user/alice"
+    denial(lambda: kms.encrypt(KeyId=key, Plaintext=b"x"))
+    made = granted(own, key, arn, "Encrypt")
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    denial(lambda: kms.decrypt(CiphertextBlob=blob))
+    own.kms.put_key_policy(
+        KeyId=key,
+        Policy=policy(to(own.root), to(arn, "kms:Encrypt") | {"Effect": "Deny"}),
+    )
+    assert "explicit deny in a resource-based policy" in (
+        denial(lambda: kms.encrypt(KeyId=key, Plaintext=b"x"))
+    )
+    own.kms.put_key_policy(KeyId=key, Policy=policy(to(own.root)))
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    own.kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    assert "no identity-based policy allows" in (
+        denial(lambda: kms.encrypt(KeyId=key, Plaintext=b"x"))
+    )
+
+
+def test_the_constraint_of_a_grant(own, key):
+    alice = own.user("alice")
+    kms = own.client("kms", alice)
+    arn = f"arn:aws:iam::{own.id}:user/alice"
+    subset = {"EncryptionContextSubset": {"Tenant": "blue"}}
+    granted(own, key, arn, "Encrypt", "DescribeKey", Constraints=subset)
+    for context, allowed in (
+        ({"tenant": "blue"}, True),
+        ({"Tenant": "blue", "more": "x"}, True),
+        ({"Tenant": "Blue"}, False),
+        ({"more": "x"}, False),
+        ({}, False),
+    ):
+        ask = {"KeyId": key, "Plaintext": b"x", "EncryptionContext": context}
+        if allowed:
+            kms.encrypt(**ask)
+        else:
+            denial(lambda ask=ask: kms.encrypt(**ask))
+    kms.describe_key(KeyId=key)
+
+
+def test_grants_to_roles_sessions_accounts_and_outsiders(own, other, key):
+    runner = own.user("runner", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root)
+    session = own.client("kms", assumed(own, runner, role, "s1"))
+    denial(lambda: session.describe_key(KeyId=key))
+    made = granted(own, key, role, "DescribeKey")
+    session.describe_key(KeyId=key)
+    own.kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    granted(own, key, f"arn:aws:sts::{own.id}:assumed-role/worker/s1", "DescribeKey")
+    session.describe_key(KeyId=key)
+    denial(lambda: own.client("kms", assumed(own, runner, role, "s2")).describe_key(KeyId=key))
+
+    bob = other.user("bob")
+    foreign = other.client("kms", bob)
+    hidden = denial(lambda: foreign.describe_key(KeyId=key))
+    assert "because the resource does not exist in this Region" in hidden
+    made = granted(own, key, f"arn:aws:iam::{other.id}:user/bob", "DescribeKey")
+    foreign.describe_key(KeyId=key)
+    own.kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    granted(own, key, other.root, "DescribeKey")
+    denial(lambda: foreign.describe_key(KeyId=key))
+    other.iam.put_user_policy(
+        UserName="bob", PolicyName="p", PolicyDocument=policy(allow("kms:DescribeKey", key))
+    )
+    foreign.describe_key(KeyId=key)
+
+
+def test_a_grant_of_a_grant_is_no_wider(own, key):
+    alice, bob = own.user("alice"), own.user("bob")
+    by_alice, by_bob = own.client("kms", alice), own.client("kms", bob)
+    users = f"arn:aws:iam::{own.id}:user/"
+    blue = {"EncryptionContextSubset": {"tenant": "blue"}}
+    granted(own, key, users + "alice", "Encrypt", "CreateGrant", Constraints=blue)
+    child = {"KeyId": key, "GranteePrincipal": users + "bob"}
+    for operations, constraints in (
+        (["Decrypt"], blue),
+        (["Encrypt"], None),
+        (["Encrypt"], {"EncryptionContextSubset": {"tenant": "red"}}),
+    ):
+        more = {} if constraints is None else {"Constraints": constraints}
+        denial(
+            lambda operations=operations, more=more: by_alice.create_grant(
+                **child, Operations=operations, **more
+            )
+        )
+    by_alice.create_grant(**child, Operations=["Encrypt"], Constraints=blue)
+    by_bob.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"tenant": "blue"})
+    denial(lambda: by_bob.encrypt(KeyId=key, Plaintext=b"x"))
+
+
+def test_who_may_retire_a_grant(own, other, key):
+    alice, bob, eve = (own.user(name) for name in ("alice", "bob", "eve"))
+    users = f"arn:aws:iam::{own.id}:user/"
+
+    def made(*operations):
+        return granted(
+            own, key, users + "alice", "Encrypt", *operations, RetiringPrincipal=users + "bob"
+        )["GrantId"]
+
+    def retire(who, grant):
+        own.client("kms", who).retire_grant(KeyId=key, GrantId=grant)
+
+    retire(bob, made())
+    grant = made()
+    for who in (alice, eve):
+        denial(lambda who=who: retire(who, grant))
+    own.kms.retire_grant(KeyId=key, GrantId=grant)
+    retire(alice, made("RetireGrant"))
+    token = granted(own, key, users + "alice", "Encrypt", RetiringPrincipal=users + "bob")
+    own.client("kms", bob).retire_grant(GrantToken=token["GrantToken"])
+    own.iam.put_user_policy(
+        UserName="bob",
+        PolicyName="d",
+        PolicyDocument=policy(allow("kms:RetireGrant") | {"Effect": "Deny"}),
+    )
+    assert "explicit deny" in denial(lambda: retire(bob, made()))

@@ -1,8 +1,10 @@
 """Things to keep, for tests of keeping them."""
 
+import secrets
 from dataclasses import replace
 
 from strongroom.keys.alias import Alias
+from strongroom.keys.grant import Grant
 from strongroom.keys.specs import Manager
 from strongroom.policy.entities import Group, ManagedPolicy, PolicyVersion, Provider, Role, User
 from strongroom.services.call import Call
@@ -26,6 +28,31 @@ def keep_key(store, backing, place=HERE, **change):
     with store.writing() as books:
         books.add_key(key)
     return key
+
+
+def keep_grant(store, key, **change):
+    root = f"arn:aws:iam::{key.account}:root"
+    grant = Grant(
+        id=secrets.token_hex(32),
+        account=key.account,
+        region=key.region,
+        key_id=key.id,
+        name="",
+        grantee=root,
+        retiring="",
+        operations=("Decrypt", "DescribeKey"),
+        equals=None,
+        subset=None,
+        source_arn="",
+        issuing_account=key.account,
+        issuer=root,
+        created=NOW,
+        parent="",
+    )
+    grant = replace(grant, **change)
+    with store.writing() as books:
+        books.add_grant(grant)
+    return grant
 
 
 def keep_alias(store, key, name="alias/a"):

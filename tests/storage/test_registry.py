@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from keeping import HERE, NOW, STRANGER, keep_alias, keep_identities, keep_key
+from keeping import HERE, NOW, STRANGER, keep_alias, keep_grant, keep_identities, keep_key
 
 from strongroom.errors import NotReady
 from strongroom.keys.sealing import Tampered
@@ -14,6 +14,7 @@ from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
 from strongroom.storage import changes
 from strongroom.storage.books import Credential
+from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
 from strongroom.storage.store import Store
@@ -324,5 +325,178 @@ def test_one_bad_row_is_not_held(database, store, page, backing, threads):
         for _ in range(2):
             with pytest.raises(Tampered):
                 await ask(registry, finding(key))
+
+    asyncio.run(scenario())
+
+
+# Grants
+
+
+READER, WRITER = (f"arn:aws:iam::444455556666:role/{name}" for name in ("reader", "writer"))
+
+
+def granted(key, *grantees):
+    return lambda registry: registry.grants(key.account, key.region, key.id, grantees)
+
+
+def test_the_grants_of_a_key_are_those_of_the_names_asked_for(
+    database, root, page, store, backing, threads
+):
+    mine = Registry(store, page, threads)
+    theirs = Registry(Store(database, root, page), page, threads)
+    key, other = (keep_key(store, backing) for _ in range(2))
+    to_reader, to_writer, also = (
+        keep_grant(store, key, grantee=grantee) for grantee in (READER, WRITER, READER)
+    )
+    keep_grant(store, other, grantee=READER)
+
+    async def scenario():
+        for registry in (mine, theirs):
+            assert set(await ask(registry, granted(key, READER))) == {to_reader, also}
+            found = await ask(registry, granted(key, READER, WRITER, "s3.amazonaws.com", READER))
+            assert (set(found), len(found)) == ({to_reader, to_writer, also}, 3)
+            assert await ask(registry, granted(key, "s3.amazonaws.com")) == ()
+            assert await ask(registry, granted(key)) == ()
+        with store.writing() as books:
+            books.remove_grant(also)
+        for registry in (mine, theirs):
+            assert await ask(registry, granted(key, READER)) == (to_reader,)
+            assert await ask(registry, granted(key, "s3.amazonaws.com")) == ()
+        new = keep_grant(store, key, grantee="s3.amazonaws.com")
+        for registry in (mine, theirs):
+            assert await ask(registry, granted(key, READER)) == (to_reader,)
+            assert await ask(registry, granted(key, "s3.amazonaws.com")) == (new,)
+        with store.writing() as books:
+            books.delete_key(books.key(*HERE, key.id))
+        for registry in (mine, theirs):
+            assert await ask(registry, granted(key, READER, WRITER)) == ()
+            assert len(await ask(registry, granted(other, READER))) == 1
+
+    asyncio.run(scenario())
+
+
+def test_held_grants_cost_the_database_nothing(database, store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+    grant = keep_grant(store, key, grantee=READER)
+
+    async def scenario():
+        await ask(registry, granted(key, READER, WRITER))
+        database.close()
+        registry._store = None
+        registry.require_current()
+        assert granted(key, READER)(registry) == (grant,)
+        assert granted(key, WRITER)(registry) == ()
+
+    asyncio.run(scenario())
+
+
+def test_those_who_miss_the_same_read_once(store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+    keep_grant(store, key, grantee=READER)
+    readings = []
+    hold = registry._hold
+    registry._hold = lambda read: readings.append(read) or hold(read)
+
+    async def scenario():
+        await registry.catch_up()
+        found = await asyncio.gather(*(ask(registry, granted(key, READER)) for _ in range(50)))
+        assert {len(grants) for grants in found} == {1}
+        await asyncio.gather(*(ask(registry, finding(key)) for _ in range(50)))
+        assert len(readings) == 2
+        assert registry._loading == {}
+
+    asyncio.run(scenario())
+
+
+def test_grants_read_before_a_change_are_not_put_back_after_it(
+    database, root, page, store, backing
+):
+    key = keep_key(store, backing)
+    grant = keep_grant(store, key, grantee=READER)
+    with Held() as threads:
+        registry = Registry(store, page, threads)
+
+        async def scenario():
+            await ask(registry, aliased("alias/x"))
+            threads.hold = True
+            reading = asyncio.create_task(ask(registry, granted(key, READER)))
+            assert await asyncio.to_thread(threads.done.wait, 10)
+            with store.writing() as books:
+                books.remove_grant(grant)
+            await registry.catch_up()
+            # Who asks now joins a reading that is behind, and still is not told its result.
+            joined = asyncio.create_task(ask(registry, granted(key, READER)))
+            await asyncio.sleep(0.05)
+            threads.release.set()
+            assert (await reading, await joined) == ((), ())
+
+        asyncio.run(scenario())
+
+
+def test_held_grants_are_bounded(store, page, backing, threads):
+    registry = Registry(store, page, threads, most_grants=6)
+    keys = [keep_key(store, backing) for _ in range(4)]
+    for key in keys:
+        for _ in range(3):
+            keep_grant(store, key, grantee=READER)
+
+    async def scenario():
+        for key in keys[:2]:
+            await ask(registry, granted(key, READER))
+        granted(keys[0], READER)(registry)
+        await ask(registry, granted(keys[2], READER))
+        assert registry._grants.weight == 6
+        assert len(granted(keys[0], READER)(registry)) == 3
+        with pytest.raises(NotReady):
+            granted(keys[1], READER)(registry)
+        for number in range(20):
+            assert await ask(registry, granted(keys[3], f"arn:{number}")) == ()
+        assert registry._grants.weight == 6
+
+    asyncio.run(scenario())
+
+
+def test_the_newest_is_held_however_large_it_is():
+    shelf = GrantShelf(2)
+    place, other = (*HERE, "k"), (*HERE, "l")
+    shelf.hold(place, "a", ())
+    shelf.hold(place, "b", ("g",) * 5)
+    assert (shelf.find(place, "b"), shelf.weight) == (("g",) * 5, 5)
+    with pytest.raises(KeyError):
+        shelf.find(place, "a")
+    shelf.hold(other, "a", ("g",))
+    with pytest.raises(KeyError):
+        shelf.find(place, "b")
+    shelf.hold(other, "a", ())
+    shelf.drop(place)
+    assert (shelf.find(other, "a"), shelf.weight) == ((), 1)
+    shelf.drop(other)
+    assert (shelf.weight, shelf._held, shelf._grantees) == (0, {}, {})
+
+
+def test_a_domain_is_missing_only_until_it_has_something(store, page, backing, threads):
+    registry = Registry(store, page, threads)
+
+    async def scenario():
+        assert await ask(registry, lambda r: r.domain(*STRANGER)) is None
+        keep_key(store, backing, STRANGER)
+        assert (await ask(registry, lambda r: r.domain(*STRANGER))).account == STRANGER[0]
+
+    asyncio.run(scenario())
+
+
+def test_who_missed_changes_forgets_grants_too(database, root, store, page, backing, threads):
+    registry = Registry(store, page, threads)
+    key = keep_key(store, backing)
+
+    async def scenario():
+        assert await ask(registry, granted(key, READER)) == ()
+        keep_grant(Store(database, root, Page.blank()), key, grantee=READER)
+        with store.writing() as books:
+            for number in range(changes.KEPT + 1):
+                books._touch(changes.Kind.ALIAS, *HERE, f"alias/{number}")
+        assert len(await ask(registry, granted(key, READER))) == 1
 
     asyncio.run(scenario())

@@ -4,7 +4,16 @@ import itertools
 import sqlite3
 
 import pytest
-from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_alias, keep_identities, keep_key
+from keeping import (
+    ELSEWHERE,
+    HERE,
+    NOW,
+    STRANGER,
+    keep_alias,
+    keep_grant,
+    keep_identities,
+    keep_key,
+)
 from sqlalchemy import delete, select, update
 from tests.conftest import init, start
 
@@ -32,6 +41,15 @@ def kept(store, backing):
             books.add_material(key, backing.generate(key.id), 1, NOW, RotationType.ON_DEMAND)
             books.put_tags(key, {"x": "1", "y": "2"})
         keep_alias(store, key, f"alias/{name}")
+        keep_grant(
+            store,
+            key,
+            name=name,
+            retiring=RETIRING,
+            equals=(("a", "1"),),
+            subset=(("b", "2"),),
+            source_arn="arn:aws:s3:::a-bucket",
+        )
     with store.writing() as books:
         for account in (HERE[0], STRANGER[0]):
             books.add_account(account, f"name of {account}", NOW)
@@ -40,6 +58,18 @@ def kept(store, backing):
     for account, name in IDENTITIES:
         keep_identities(store, account, name)
     return keys
+
+
+RETIRING = "arn:aws:iam::444455556666:role/keeper"
+
+
+def use_grants(books, key):
+    root = f"arn:aws:iam::{key.account}:root"
+    books.retirable_grants(key.region, RETIRING, "", 10)
+    (grant,) = books.grants_of(key, None, "", 10)
+    assert books.grant(key.account, key.region, grant.id) == grant
+    assert books.grants(key.account, key.region, key.id, (root,)) == (grant,)
+    assert books.grant_like(grant) == grant
 
 
 def use_everything(store, kept):
@@ -51,6 +81,7 @@ def use_everything(store, kept):
             books.generations(key)
             books.tags(key)
             books.aliases_of(key)
+            use_grants(books, key)
             books.aliases(key.account, key.region, None, "", 10)
         for account in (HERE[0], STRANGER[0]):
             assert books.account_exists(account)
@@ -142,7 +173,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 6 + 2 + 3 + 3 * 17 + 2
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 17 + 2
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)

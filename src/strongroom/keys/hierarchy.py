@@ -4,7 +4,8 @@
     `- domain key                  one per account and Region, random, sealed under the root key
        |- key material             sealed under the domain's wrapping key
        |- secret access keys       likewise
-       `- row MACs                 under the domain's MAC key
+       |- row MACs                 under the domain's MAC key
+       `- grant tokens             their MACs, under the domain's token key
 
 The Region of what belongs to an account as a whole (access keys, the account itself) is "".
 A domain key is used only through keys derived from it, one per purpose.
@@ -45,6 +46,7 @@ class Domain:
     region: str
     _wrapping: bytes = field(repr=False)
     _mac: bytes = field(repr=False)
+    _token: bytes = field(repr=False)
 
     def seal(self, purpose: str, owner: str, plaintext: bytes) -> bytes:
         """Seal `plaintext`, to be opened only for the same purpose and owner in this domain."""
@@ -63,6 +65,10 @@ class Domain:
         if not hmac.compare_digest(self.row_mac(table, row), mac):
             raise Tampered(f"a row of `{table}` was altered outside Strongroom")
 
+    def token_mac(self, token: bytes) -> bytes:
+        """The MAC that makes a grant token genuine (`keys.grant_token`)."""
+        return hmac.digest(self._token, token, "sha256")
+
 
 def new_domain(root: RootKey, account: str, region: str) -> bytes:
     """A fresh domain key, sealed under `root`."""
@@ -77,6 +83,7 @@ def open_domain(root: RootKey, account: str, region: str, sealed: bytes) -> Doma
         region,
         derive(secret, b"strongroom/v1/domain-wrapping", b""),
         derive(secret, b"strongroom/v1/domain-mac", b""),
+        derive(secret, b"strongroom/v1/grant-token", b""),
     )
 
 

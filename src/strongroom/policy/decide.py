@@ -44,6 +44,11 @@ class Decision(NamedTuple):
     def allows(self) -> bool:
         return self.verdict is Verdict.ALLOW
 
+    @property
+    def denies(self) -> bool:
+        """Whether a statement says no, which nothing else can make good."""
+        return self.verdict is Verdict.EXPLICIT_DENY
+
 
 class Heard(msgspec.Struct, frozen=True):
     """A statement that is about this caller, action and resource, as far as that is settled."""

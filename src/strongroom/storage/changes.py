@@ -14,7 +14,7 @@ from strongroom.storage.schema import changes
 
 
 class Kind(StrEnum):
-    KEY = "key"  # its row, materials, tags or policy
+    KEY = "key"  # its row, materials, tags, policy or grants
     ALIAS = "alias"
     CREDENTIAL = "credential"
     IDENTITIES = "identities"  # anything of IAM in an account; it has no Region and no name

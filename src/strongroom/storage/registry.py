@@ -1,4 +1,4 @@
-"""What requests read, held in memory: credentials, identities, keys and aliases, as immutable values.
+"""What requests read, held in memory as immutable values: credentials, identities, keys, aliases, grants.
 
 Rules: all of this runs on the event loop's thread.  What is not held raises `NotReady`; the
 caller awaits what that holds and asks again.  What some commit touched is dropped before the next
@@ -8,27 +8,33 @@ every quarter of a second without being asked, for a process may die between its
 the moving of the number.
 
 A value read from an older snapshot than what has been caught up with is not kept, so a reader
-that was overtaken by a writer cannot put yesterday's key back.
+that was overtaken by a writer cannot put yesterday's key back.  Those who miss the same thing at the
+same time wait for the same reading.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Generic, TypeVar
 
 from strongroom.errors import NotReady
 from strongroom.keys.alias import Alias
+from strongroom.keys.grant import Grant
+from strongroom.keys.grant_rules import MOST_OF_A_KEY
+from strongroom.keys.hierarchy import Domain
 from strongroom.keys.key import About, Key
 from strongroom.policy.identity import Identity
 from strongroom.storage import changes
 from strongroom.storage.books import Books, Credential
 from strongroom.storage.changes import Change, Kind
+from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.store import Store
 
 DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, and credentials
+DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
 _MISSING_CAPACITY = 1_000  # names known not to exist
 
 Name = TypeVar("Name")
@@ -84,7 +90,12 @@ class Registry:
     """A bounded copy of what is kept.  Its finders are what handlers on the hot path ask."""
 
     def __init__(
-        self, store: Store, page: Page, executor: Executor, capacity: int = DEFAULT_CAPACITY
+        self,
+        store: Store,
+        page: Page,
+        executor: Executor,
+        capacity: int = DEFAULT_CAPACITY,
+        most_grants: int = DEFAULT_GRANTS,
     ) -> None:
         self._store = store
         self._page = page
@@ -94,10 +105,13 @@ class Registry:
         self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
         self._about: _Shelf[Place, About] = _Shelf(capacity)  # by the key
         self._owners: _Shelf[tuple[str, str], str] = _Shelf(capacity)  # by Region and key id
+        self._domains: _Shelf[tuple[str, str], Domain] = _Shelf(capacity)
+        self._grants = GrantShelf(most_grants)
         self._identities: _Shelf[tuple[str, str], Identity] = _Shelf(capacity)
         self._applied = 0  # the last change whose things have been dropped
         self._seen = -1  # the page's number when the changes were last read
         self._catching_up: asyncio.Task[None] | None = None
+        self._loading: dict[Hashable, asyncio.Task[None]] = {}
 
     def credential(self, key_id: str) -> Credential | None:
         try:
@@ -124,7 +138,8 @@ class Registry:
         except KeyError:
             found = None
         if found is None:
-            raise NotReady(partial(self._read_through, partial(self._read_about, key)))
+            read = partial(self._read_about, key)
+            raise NotReady(partial(self._read_through, ("about", place), read))
         return found
 
     def arn_of(self, account: str, unique_id: str) -> str | None:
@@ -137,9 +152,34 @@ class Registry:
         try:
             return self._owners.find((region, key_id))
         except KeyError:
-            raise NotReady(
-                partial(self._read_through, partial(self._read_owner, region, key_id))
-            ) from None
+            read = partial(self._read_owner, region, key_id)
+            raise NotReady(partial(self._read_through, ("owner", region, key_id), read)) from None
+
+    def grants(
+        self, account: str, region: str, key_id: str, grantees: tuple[str, ...]
+    ) -> tuple[Grant, ...]:
+        """All grants of a key to any of `grantees`: ARNs, or a service's name."""
+        place = account, region, key_id
+        found: list[Grant] = []
+        missing: list[str] = []
+        for grantee in dict.fromkeys(grantees):
+            try:
+                found += self._grants.find(place, grantee)
+            except KeyError:
+                missing.append(grantee)
+        if missing:
+            names = tuple(missing)
+            read = partial(self._read_grants, place, names)
+            raise NotReady(partial(self._read_through, ("grants", place, names), read))
+        return tuple(found)
+
+    def domain(self, account: str, region: str) -> Domain | None:
+        """The domain, for what is made genuine under its keys."""
+        try:
+            return self._domains.find((account, region))
+        except KeyError:
+            read = partial(self._read_domain, account, region)
+            raise NotReady(partial(self._read_through, ("domain", account, region), read)) from None
 
     def identity(self, account: str, principal: str) -> Identity | None:
         """`principal` is `user/NAME`, `role/NAME` or a unique id."""
@@ -176,6 +216,8 @@ class Registry:
                 self._about,
                 self._owners,
                 self._identities,
+                self._domains,
+                self._grants,
             ):
                 shelf.clear()
         else:
@@ -189,11 +231,14 @@ class Registry:
             return changes.since(books.connection, self._applied)
 
     def _drop(self, what: Change) -> None:
+        # A domain never changes; but it may have been missing before it had anything.
+        self._domains.drop((what.account, what.region))
         match what.kind:
             case Kind.KEY:
                 self._keys.drop((what.account, what.region, what.name))
                 self._about.drop((what.account, what.region, what.name))
                 self._owners.drop((what.region, what.name))
+                self._grants.drop((what.account, what.region, what.name))
             case Kind.ALIAS:
                 self._aliases.drop((what.account, what.region, what.name))
                 self._about.clear()  # which key an alias has left is not known here
@@ -210,9 +255,18 @@ class Registry:
 
     async def _load(self, what: Change) -> None:
         """Read one thing and hold it, or the knowledge that there is none."""
-        await self._read_through(partial(self._read, what))
+        await self._read_through(what, partial(self._read, what))
 
-    async def _read_through(self, read: Callable[[], _Found]) -> None:
+    async def _read_through(self, what: Hashable, read: Callable[[], _Found]) -> None:
+        """Read and hold what `what` names; who asks for it meanwhile waits for the same reading."""
+        reading = self._loading.get(what)
+        if reading is None:
+            reading = asyncio.create_task(self._hold(read))
+            self._loading[what] = reading
+            reading.add_done_callback(lambda _: self._loading.pop(what))
+        await asyncio.shield(reading)
+
+    async def _hold(self, read: Callable[[], _Found]) -> None:
         loop = asyncio.get_running_loop()
         hold, as_of = await loop.run_in_executor(self._executor, read)
         if as_of >= self._applied:
@@ -229,6 +283,25 @@ class Registry:
             as_of = changes.last(books.connection)
             owner = books.owner(region, key_id)
             return partial(self._owners.hold, (region, key_id), owner), as_of
+
+    def _read_grants(self, place: Place, grantees: tuple[str, ...]) -> _Found:
+        with self._store.reading() as books:
+            as_of = changes.last(books.connection)
+            to: dict[str, list[Grant]] = {grantee: [] for grantee in grantees}
+            for grant in books.grants(*place, grantees):
+                to[grant.grantee].append(grant)
+
+        def hold() -> None:
+            for grantee, grants in to.items():
+                self._grants.hold(place, grantee, tuple(grants))
+
+        return hold, as_of
+
+    def _read_domain(self, account: str, region: str) -> _Found:
+        with self._store.reading() as books:
+            as_of = changes.last(books.connection)
+            domain = books.domain(account, region)
+            return partial(self._domains.hold, (account, region), domain), as_of
 
     def _read(self, what: Change) -> _Found:
         place = what.account, what.region, what.name

@@ -248,6 +248,33 @@ iam_account_aliases = Table(
     _mac(),
 )
 
+grants = Table(
+    "grants",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),  # of the key, as is the Region
+    Column("region", _REGION, primary_key=True),
+    Column("grant_id", String(64), primary_key=True),
+    Column("key_id", _KEY_ID, nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("grantee", String(256), nullable=False),  # an ARN, or the name of a service
+    Column("retiring", String(256), nullable=False),  # likewise, or ""
+    Column("operations", Text, nullable=False),  # with a space between them
+    Column("context_equals", Text),  # JSON
+    Column("context_subset", Text),  # JSON
+    Column("source_arn", String(512), nullable=False),
+    Column("issuing_account", _ACCOUNT, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("parent", String(64), nullable=False),
+    Column("likeness", LargeBinary),  # of `keys.grant`; none without a name
+    _mac(),
+)
+_of_key = grants.c.account, grants.c.region, grants.c.key_id
+Index("grants_by_key", *_of_key, grants.c.grant_id)
+Index("grants_by_grantee", *_of_key, grants.c.grantee, grants.c.grant_id)
+Index("grants_by_likeness", *_of_key, grants.c.likeness)
+Index("grants_by_retiring", grants.c.region, grants.c.retiring, grants.c.grant_id)
+
 changes = Table(
     "changes",
     metadata,

@@ -10,24 +10,30 @@ and from one that is not shared is the same, so that nobody learns which keys th
 Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key".
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
-from strongroom.errors import AccessDenied, InvalidGrantToken
+from strongroom.arn import partition_of
+from strongroom.errors import AccessDenied
+from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
 from strongroom.policy.compiled import Policy, Use, compile_policy
-from strongroom.policy.decide import Decision, Prepared, prepare
+from strongroom.policy.decide import Decision, Prepared, decide, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, nothing
 from strongroom.services.kms.circumstances import OfKey
+from strongroom.services.kms.weighing import weighed
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
 OF_CIPHERTEXT = "the resource associated with this ciphertext"
 _MOST_KEPT = 8_192  # decisions
+_BESIDE_GRANTS = (Layer.RESOURCE, Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION)
+"""Layers whose silence a grant makes up for."""
 
 
 class _Kept(NamedTuple):
@@ -66,17 +72,39 @@ def require(
     besides: Besides = nothing,
     *,
     on: str = "",
-) -> None:
+) -> Grant | None:
     """AccessDenied unless the caller may do `action` (`Encrypt`, `ReEncryptFrom`, ...).
 
-    `besides` gives the condition keys that the operation has of its own; `on` names the key in a
-    refusal where it was not the caller who named it.
+    The grant that lets the caller, where no policy does.  `besides` gives the condition keys that
+    the operation has of its own; `on` names the key in a refusal where it was not the caller who
+    named it.
     """
     call.resources.append(key.arn)
     prepared = kms.decisions.of(call.who, key, action)
     decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
-    if not decision.allows:
+    if decision.allows:
+        return None
+    beside = decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies
+    granted = _granted(kms, call, prepared.question, key, besides) if beside else None
+    if granted is None:
         _refuse(call, prepared.question, decision, on)
+    return granted
+
+
+def _granted(
+    kms: Kms | KmsBooks, call: Call, question: Question, key: Key, besides: Besides
+) -> Grant | None:
+    """The grant by which a request is allowed that no policy allows; None if there is none."""
+    caller = call.who.caller
+    named = (*caller.names, f"arn:{partition_of(key.region)}:iam::{caller.account}:root")
+    grants = kms.books.grants(key.account, key.region, key.id, named)
+    if not grants:
+        return None
+    layers = replace(_layers(call.who, key), grants=[weighed(grant) for grant in grants])
+    decision = decide(question, layers, OfKey(kms, call, key, besides))
+    if decision.grant is None:
+        return None
+    return next(grant for grant in grants if grant.id == decision.grant.id)
 
 
 def require_account(
@@ -101,12 +129,6 @@ def allows(
     """The same as an answer, of a key as it would be: for the lockout check."""
     prepared = prepare(_question(call.who, action, key.arn, key.account), _layers(call.who, key))
     return prepared.decide(OfKey(kms, call, key, besides)).allows
-
-
-def require_no_tokens(tokens: list[str] | None) -> None:
-    """InvalidGrantToken for any token: there are no grants yet that one could stand for."""
-    if tokens:
-        raise InvalidGrantToken("Grant tokens are not valid: no grants exist.")
 
 
 def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:

@@ -10,7 +10,7 @@ from strongroom.errors import DryRun, NotImplementedHere, Validation
 from strongroom.keys import context
 from strongroom.keys.key import Key
 from strongroom.services.call import Call
-from strongroom.services.kms import access
+from strongroom.services.kms import access, tokens
 from strongroom.services.kms.encryption import of_use, require_fit
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
@@ -65,7 +65,7 @@ def _data_key(
     rq: GenerateDataKeyRequest | GenerateDataKeyWithoutPlaintextRequest,
 ) -> tuple[Key, bytes, bytes]:
     """The key, a new data key, and the data key sealed under the key."""
-    access.require_no_tokens(rq.GrantTokens)
+    tokens.require(kms, call, rq.GrantTokens)
     length = rq.NumberOfBytes if rq.KeySpec is None else _BYTES[rq.KeySpec]
     if length is None or (rq.KeySpec is not None and rq.NumberOfBytes is not None):
         raise Validation("Please specify either number of bytes or key spec.")

@@ -21,7 +21,7 @@ from strongroom.keys.key import Key
 from strongroom.keys.specs import Usage
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value
-from strongroom.services.kms import access
+from strongroom.services.kms import access, tokens
 from strongroom.services.kms.circumstances import of_alias, of_context
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
@@ -41,7 +41,7 @@ _SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 def encrypt(kms: Kms, call: Call, rq: EncryptRequest) -> EncryptResponse:
     """At most 4,096 bytes, sealed under the key's current material."""
-    access.require_no_tokens(rq.GrantTokens)
+    tokens.require(kms, call, rq.GrantTokens)
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, "Encrypt", rq.KeyId)
     besides = partial(of_use, rq.EncryptionContext, rq.KeyId)
@@ -62,7 +62,7 @@ def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse:
 
     The ciphertext names its key, so `KeyId` is optional; when given, it must be that key.
     """
-    access.require_no_tokens(rq.GrantTokens)
+    tokens.require(kms, call, rq.GrantTokens)
     if rq.Recipient is not None:
         raise NotImplementedHere("Decrypt with a Recipient is not implemented yet.")
     bound = context.canonical(rq.EncryptionContext)
@@ -89,7 +89,7 @@ def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse:
 
 def re_encrypt(kms: Kms, call: Call, rq: ReEncryptRequest) -> ReEncryptResponse:
     """A ciphertext sealed anew, under another key or context; the plaintext stays here."""
-    access.require_no_tokens(rq.GrantTokens)
+    tokens.require(kms, call, rq.GrantTokens)
     source_bound = context.canonical(rq.SourceEncryptionContext)
     destination_bound = context.canonical(rq.DestinationEncryptionContext)
 

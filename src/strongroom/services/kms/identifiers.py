@@ -50,6 +50,14 @@ def id_or_arn(kms: Kms | KmsBooks, call: Call, operation: str, key_id: str) -> K
     return _by_id(kms, call, operation, call.account, key_id, key_id)
 
 
+def account_and_id(call: Call, key_id: str) -> tuple[str, str]:
+    """What an id or a key ARN of this Region says; nothing is looked up."""
+    if not key_id.startswith("arn:"):
+        return call.account, key_id
+    account, resource = _named(call, key_id)
+    return account, resource.removeprefix("key/")
+
+
 def _named(call: Call, text: str) -> tuple[str, str]:
     """Account and resource of an ARN that means something in this Region."""
     try:

@@ -12,7 +12,7 @@ from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usa
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value, of_request_tags
-from strongroom.services.kms import access, metadata, paging, policies
+from strongroom.services.kms import access, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
@@ -112,7 +112,7 @@ def _require_kind(rq: CreateKeyRequest) -> None:
 
 
 def describe_key(kms: Kms, call: Call, rq: DescribeKeyRequest) -> DescribeKeyResponse:
-    access.require_no_tokens(rq.GrantTokens)
+    tokens.require(kms, call, rq.GrantTokens)
     key = any_form(kms, call, "DescribeKey", rq.KeyId)
     access.require(kms, call, "DescribeKey", key, partial(of_alias, rq.KeyId))
     return DescribeKeyResponse(KeyMetadata=metadata.of(key))

@@ -23,7 +23,7 @@ class Cap(NamedTuple):
 
 
 WIDE = Cap(1000, 100)  # ListKeys, ListKeyPolicies, ListKeyRotations
-NARROW = Cap(100, 50)  # ListAliases
+NARROW = Cap(100, 50)  # ListAliases, ListGrants, ListRetirableGrants
 TAGS = Cap(50, 50)
 
 

@@ -1,7 +1,7 @@
 """Everything that is kept, read and written within one transaction.
 
 `Books` is what a handler holds: it knows domains, checks every row it reads, signs every row it
-writes, and remembers what it touched.  It speaks of keys, aliases, users and roles; SQL stays here.
+writes, and remembers what it touched.  It speaks of keys, aliases, grants, users and roles; SQL stays here.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from strongroom.keys.key import About, Key
 from strongroom.storage.books.accounts import Accounts, Credential
 from strongroom.storage.books.book import Place
+from strongroom.storage.books.grants import Grants
 from strongroom.storage.books.identities import Identities
 from strongroom.storage.books.keys import Keys
 from strongroom.storage.books.tags import Tags
 
 
 @dataclass(slots=True)
-class Books(Accounts, Identities, Keys, Tags):
+class Books(Accounts, Grants, Identities, Keys, Tags):
     """One transaction's books; `Store` makes them."""
 
     def about(self, key: Key) -> About:

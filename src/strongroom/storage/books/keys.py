@@ -69,10 +69,10 @@ class Keys(Materials, Aliases):
         return changed
 
     def delete_key(self, key: Key) -> None:
-        """Drop a key and all that hangs on it: materials, tags, aliases."""
+        """Drop a key and all that hangs on it: materials, tags, aliases, grants."""
         for alias in self.aliases_of(key):
             self.delete_alias(alias)
-        for table in (schema.materials, schema.tags, schema.keys):
+        for table in (schema.materials, schema.tags, schema.grants, schema.keys):
             self.connection.execute(
                 delete(table).where(
                     table.c.account == key.account,

@@ -1,4 +1,4 @@
-"""Accounts, access keys, IAM, symmetric keys with their materials, aliases and tags."""
+"""Accounts, access keys, IAM, symmetric keys with their materials, aliases, tags and grants."""
 
 from typing import Any
 
@@ -96,6 +96,31 @@ def upgrade() -> None:
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
     _iam()
+    op.create_table(
+        "grants",
+        sa.Column("account", account, primary_key=True),
+        sa.Column("region", region, primary_key=True),
+        sa.Column("grant_id", sa.String(64), primary_key=True),
+        sa.Column("key_id", key_id, nullable=False),
+        sa.Column("name", sa.String(256), nullable=False),
+        sa.Column("grantee", sa.String(256), nullable=False),
+        sa.Column("retiring", sa.String(256), nullable=False),
+        sa.Column("operations", sa.Text, nullable=False),
+        sa.Column("context_equals", sa.Text),
+        sa.Column("context_subset", sa.Text),
+        sa.Column("source_arn", sa.String(512), nullable=False),
+        sa.Column("issuing_account", account, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("parent", sa.String(64), nullable=False),
+        sa.Column("likeness", sa.LargeBinary),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    of_key = ["account", "region", "key_id"]
+    op.create_index("grants_by_key", "grants", [*of_key, "grant_id"])
+    op.create_index("grants_by_grantee", "grants", [*of_key, "grantee", "grant_id"])
+    op.create_index("grants_by_likeness", "grants", [*of_key, "likeness"])
+    op.create_index("grants_by_retiring", "grants", ["region", "retiring", "grant_id"])
     op.create_table(
         "changes",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
