@@ -31,7 +31,9 @@ GRANT = Grant(
     key_id="1234abcd-12ab-34cd-56ef-1234567890ab",
     name="",
     grantee=f"arn:aws:iam::{OTHER}:role/reader",
+    grantee_id="AROAREADER",
     retiring="",
+    retiring_id="",
     operations=("Decrypt",),
     equals=None,
     subset=None,
@@ -346,25 +348,26 @@ def test_a_narrower_grant_never_allows_more(both, context, action, source):
     [
         (root(ACCOUNT), {}, True),  # where it was made
         (root(OTHER), {}, False),
-        (GRANT.grantee, {}, False),
-        (GRANT.grantee, {"operations": ("Decrypt", "RetireGrant")}, True),
+        ("AROAREADER", {}, False),
+        ("AROAREADER", {"operations": ("Decrypt", "RetireGrant")}, True),
+        (GRANT.grantee, {"operations": ("Decrypt", "RetireGrant")}, False),  # of its name
         (root(OTHER), {"operations": ("RetireGrant",)}, False),  # the grantee is a role of it
-        (root(OTHER), {"operations": ("RetireGrant",), "grantee": root(OTHER)}, True),
-        (TWO, {"retiring": TWO}, True),
-        (f"arn:aws:iam::{THIRD}:user/carol", {"retiring": TWO}, False),
+        (root(OTHER), {"operations": ("RetireGrant",), "grantee_id": root(OTHER)}, True),
+        (TWO, {"retiring": TWO, "retiring_id": TWO}, True),
+        (f"arn:aws:iam::{THIRD}:user/carol", {"retiring": TWO, "retiring_id": TWO}, False),
         (
-            f"arn:aws:iam::{THIRD}:user/carol",
-            {"retiring": f"arn:aws:iam::{THIRD}:user/carol"},
+            "AIDACAROL",
+            {"retiring": f"arn:aws:iam::{THIRD}:user/carol", "retiring_id": "AIDACAROL"},
             True,
         ),
         (
             f"arn:aws:iam::{THIRD}:user/dave",
-            {"retiring": f"arn:aws:iam::{THIRD}:user/carol"},
+            {"retiring": f"arn:aws:iam::{THIRD}:user/carol", "retiring_id": "AIDACAROL"},
             False,
         ),
-        (TWO, {"retiring": f"arn:aws:iam::{THIRD}:user/carol"}, True),
-        (SERVICE, {"retiring": SERVICE}, True),
-        ("ecs.amazonaws.com", {"retiring": SERVICE}, False),
+        (TWO, {"retiring": f"arn:aws:iam::{THIRD}:user/carol", "retiring_id": "AIDACAROL"}, True),
+        (SERVICE, {"retiring": SERVICE, "retiring_id": SERVICE}, True),
+        ("ecs.amazonaws.com", {"retiring": SERVICE, "retiring_id": SERVICE}, False),
         (
             root(ACCOUNT),
             {"issuing_account": OTHER, "issuer": root(OTHER)},
@@ -395,8 +398,8 @@ def test_what_is_asked_again_is_known_by_all_it_says():
     others = [
         named,
         replace(named, name="m"),
-        replace(named, grantee=ONE),
-        replace(named, retiring=ONE),
+        replace(named, grantee_id=ONE),
+        replace(named, retiring_id=ONE),
         replace(named, operations=("Decrypt",)),
         replace(named, operations=("Decrypt Encrypt",)),
         replace(named, subset=None),

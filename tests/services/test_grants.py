@@ -840,8 +840,8 @@ def test_grants_go_with_their_key(world):
 FILL = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :count)
 INSERT INTO grants
-SELECT account, region, printf('%064x', n), key_id, name, grantee, retiring, operations,
-    context_equals, context_subset, source_arn, issuing_account, issuer, created, parent,
+SELECT account, region, printf('%064x', n), key_id, name, grantee, grantee_id,
+    retiring, retiring_id, operations, context_equals, context_subset, source_arn, issuing_account, issuer, created, parent,
     NULL, mac
 FROM grants, number
 """

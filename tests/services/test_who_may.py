@@ -6,6 +6,7 @@ import secrets
 
 import boto3
 import pytest
+from answers import refused
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from clockwork import move
@@ -762,3 +763,49 @@ def test_who_may_retire_a_grant(own, other, key):
         PolicyDocument=policy(allow("kms:RetireGrant") | {"Effect": "Deny"}),
     )
     assert "explicit deny" in denial(lambda: retire(bob, made()))
+
+
+def test_a_grant_means_a_user_by_its_unique_id(own, key):
+    arn = f"arn:aws:iam::{own.id}:user/"
+    own.user("keeper")
+
+    def listed():
+        entry = own.kms.list_grants(KeyId=key)["Grants"][0]
+        return entry["GranteePrincipal"], entry["RetiringPrincipal"]
+
+    def found(name):
+        to = own.kms.list_grants(KeyId=key, GranteePrincipal=arn + name)
+        by = own.kms.list_retirable_grants(RetiringPrincipal=arn + name)
+        return len(to["Grants"]), len(by["Grants"])
+
+    for missing in ({"GranteePrincipal": arn + "alice"}, {"RetiringPrincipal": arn + "alice"}):
+        ask = {
+            "KeyId": key,
+            "Operations": ["Encrypt"],
+            "GranteePrincipal": arn + "keeper",
+        } | missing
+        with refused("InvalidArnException", f"ARN does not refer to a valid principal: {arn}alice"):
+            own.kms.create_grant(**ask)
+
+    alice = own.user("alice")
+    kms = own.client("kms", alice)
+    unique_id = own.iam.get_user(UserName="alice")["User"]["UserId"]
+    granted(own, key, arn + "alice", "DescribeKey", RetiringPrincipal=arn + "alice")
+    assert listed() == (arn + "alice",) * 2
+    kms.describe_key(KeyId=key)
+
+    own.iam.update_user(UserName="alice", NewUserName="alicia")
+    kms.describe_key(KeyId=key)
+    assert listed() == (arn + "alicia",) * 2
+    assert (found("alicia"), found("alice")) == ((1, 1), (0, 0))
+    own.iam.update_user(UserName="alicia", NewUserName="alice")
+
+    for access_key in own.iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]:
+        own.iam.delete_access_key(UserName="alice", AccessKeyId=access_key["AccessKeyId"])
+    own.iam.delete_user(UserName="alice")
+    assert listed() == (unique_id,) * 2
+    again = own.client("kms", own.user("alice"))
+    denial(lambda: again.describe_key(KeyId=key))
+    grant = own.kms.list_grants(KeyId=key)["Grants"][0]["GrantId"]
+    denial(lambda: again.retire_grant(KeyId=key, GrantId=grant))
+    assert found("alice") == (0, 0)

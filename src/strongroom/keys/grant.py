@@ -6,6 +6,7 @@ allows is `policy.grants`.
 
 Where a principal stands, an AWS service's name may stand too: an ARN begins with `arn:`, and no
 service's name has a colon, so a grant has exactly one grantee and at most one retiring principal.
+A user or a role is meant by its unique id, so that another one of the same name has no part in it.
 
 Source: KMS Developer Guide, "Grants in AWS KMS"; API Reference, CreateGrant and GrantConstraints.
 """
@@ -35,7 +36,9 @@ class Grant:
     key_id: str
     name: str  # "" for none
     grantee: str  # an ARN, or the name of a service
+    grantee_id: str  # whom it means: the unique id of a user or a role, else as `grantee`
     retiring: str  # likewise; "" for nobody
+    retiring_id: str
     operations: tuple[str, ...]
     equals: Pairs | None  # the encryption context has exactly these pairs
     subset: Pairs | None  # or at least these
@@ -68,8 +71,8 @@ class Grant:
         parts = names(
             self.issuing_account,
             self.name,
-            self.grantee,
-            self.retiring,
+            self.grantee_id,
+            self.retiring_id,
             names(*sorted(set(self.operations))),
             _encoded(self.equals),
             _encoded(self.subset),
@@ -82,16 +85,16 @@ class Grant:
         """Whom it lets retire it: the retiring principal and its account, the account in which it
         was made, and the grantee if RetireGrant is among the operations.
 
-        Accounts stand as the ARNs of their root users.  Source: KMS Developer Guide, "Retiring and
+        Users and roles stand as their unique ids, accounts stand as the ARNs of their root users.  Source: KMS Developer Guide, "Retiring and
         revoking grants".
         """
         may = [self.issuing_root]
         if self.retiring:
-            may.append(self.retiring)
+            may.append(self.retiring_id)
             if not is_service(self.retiring):
                 may.append(self._root(Arn.parse(self.retiring).account))
         if "RetireGrant" in self.operations:
-            may.append(self.grantee)
+            may.append(self.grantee_id)
         return tuple(dict.fromkeys(may))
 
     def _root(self, account: str) -> str:

@@ -51,7 +51,12 @@ def operations_of(spec: str, usage: Usage) -> frozenset[str]:
 def require_principal(principal: str) -> None:
     """InvalidArn unless `principal` has the form of an ARN that a grant may name."""
     if not _PRINCIPAL.fullmatch(principal):
-        raise InvalidArn(f"ARN does not refer to a valid principal: {principal}")
+        raise no_principal(principal)
+
+
+def no_principal(principal: str) -> InvalidArn:
+    """For what has not the form of a principal, and for one that does not exist."""
+    return InvalidArn(f"ARN does not refer to a valid principal: {principal}")
 
 
 def require_parties(

@@ -158,7 +158,7 @@ class Registry:
     def grants(
         self, account: str, region: str, key_id: str, grantees: tuple[str, ...]
     ) -> tuple[Grant, ...]:
-        """All grants of a key to any of `grantees`: ARNs, or a service's name."""
+        """All grants of a key to any of `grantees`: unique ids, ARNs, or a service's name."""
         place = account, region, key_id
         found: list[Grant] = []
         missing: list[str] = []
@@ -289,7 +289,7 @@ class Registry:
             as_of = changes.last(books.connection)
             to: dict[str, list[Grant]] = {grantee: [] for grantee in grantees}
             for grant in books.grants(*place, grantees):
-                to[grant.grantee].append(grant)
+                to[grant.grantee_id].append(grant)
 
         def hold() -> None:
             for grantee, grants in to.items():

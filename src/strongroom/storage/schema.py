@@ -257,7 +257,9 @@ grants = Table(
     Column("key_id", _KEY_ID, nullable=False),
     Column("name", String(256), nullable=False),
     Column("grantee", String(256), nullable=False),  # an ARN, or the name of a service
+    Column("grantee_id", String(256), nullable=False),  # a unique id, or as before
     Column("retiring", String(256), nullable=False),  # likewise, or ""
+    Column("retiring_id", String(256), nullable=False),
     Column("operations", Text, nullable=False),  # with a space between them
     Column("context_equals", Text),  # JSON
     Column("context_subset", Text),  # JSON
@@ -271,9 +273,9 @@ grants = Table(
 )
 _of_key = grants.c.account, grants.c.region, grants.c.key_id
 Index("grants_by_key", *_of_key, grants.c.grant_id)
-Index("grants_by_grantee", *_of_key, grants.c.grantee, grants.c.grant_id)
+Index("grants_by_grantee", *_of_key, grants.c.grantee_id, grants.c.grant_id)
 Index("grants_by_likeness", *_of_key, grants.c.likeness)
-Index("grants_by_retiring", grants.c.region, grants.c.retiring, grants.c.grant_id)
+Index("grants_by_retiring", grants.c.region, grants.c.retiring_id, grants.c.grant_id)
 
 changes = Table(
     "changes",

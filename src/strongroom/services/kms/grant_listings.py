@@ -11,7 +11,7 @@ from strongroom.errors import Validation
 from strongroom.keys import grant_rules
 from strongroom.keys.grant import Grant, is_service
 from strongroom.services.call import Call
-from strongroom.services.kms import access, paging
+from strongroom.services.kms import access, identities, paging
 from strongroom.services.kms.grant_access import of_grants
 from strongroom.services.kms.grants import of_key
 from strongroom.services.kms.identifiers import id_or_arn
@@ -37,13 +37,14 @@ def list_grants(kms: KmsBooks, call: Call, rq: ListGrantsRequest) -> ListGrantsR
     access.require(kms, call, "ListGrants", key, of_grants)
     if rq.GranteeServicePrincipal is not None:
         access.refuse_absent(call, "ListGrants", key.arn, key.account)
+    grantee = rq.GranteePrincipal and _meant(kms, call, rq.GranteePrincipal)
     if rq.GrantId is None:
-        found = kms.books.grants_of(key, rq.GranteePrincipal, after, most + 1)
+        found = kms.books.grants_of(key, grantee, after, most + 1)
     else:
         grant = of_key(kms, key, rq.GrantId)
-        asked = rq.GranteePrincipal in (None, grant.grantee) and grant.id > after
+        asked = grantee in (None, grant.grantee_id) and grant.id > after
         found = [grant] if asked else []
-    return _page(found, most)
+    return _page(kms, found, most)
 
 
 def list_retirable_grants(
@@ -64,27 +65,34 @@ def list_retirable_grants(
     if account != call.account:
         access.refuse_absent(call, "ListRetirableGrants", principal, account)
     access.require_account(kms, call, "ListRetirableGrants", resource=principal)
-    return _page(kms.books.retirable_grants(call.region, principal, after, most + 1), most)
+    retiring = _meant(kms, call, principal)
+    return _page(kms, kms.books.retirable_grants(call.region, retiring, after, most + 1), most)
 
 
-def _page(found: list[Grant], most: int) -> ListGrantsResponse:
+def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
+    return identities.meant(kms, call, principal) or principal
+
+
+def _page(kms: KmsBooks, found: list[Grant], most: int) -> ListGrantsResponse:
     page, more, following = paging.cut(found, most, lambda grant: grant.id)
     return ListGrantsResponse(
-        Grants=[_entry(grant) for grant in page], Truncated=more, NextMarker=following
+        Grants=[_entry(kms, grant) for grant in page], Truncated=more, NextMarker=following
     )
 
 
-def _entry(grant: Grant) -> GrantListEntry:
+def _entry(kms: KmsBooks, grant: Grant) -> GrantListEntry:
     to_service, by_service = is_service(grant.grantee), is_service(grant.retiring)
+    grantee = identities.now(kms, grant.grantee, grant.grantee_id)
+    retiring = identities.now(kms, grant.retiring, grant.retiring_id)
     return GrantListEntry(
         KeyId=grant.key_arn,
         GrantId=grant.id,
         Name=grant.name,
         CreationDate=grant.created,
-        GranteePrincipal=None if to_service else grant.grantee,
-        GranteeServicePrincipal=grant.grantee if to_service else None,
-        RetiringPrincipal=None if by_service else grant.retiring,
-        RetiringServicePrincipal=grant.retiring or None if by_service else None,
+        GranteePrincipal=None if to_service else grantee,
+        GranteeServicePrincipal=grantee if to_service else None,
+        RetiringPrincipal=None if by_service else retiring,
+        RetiringServicePrincipal=retiring or None if by_service else None,
         IssuingAccount=grant.issuing_root,
         Operations=list(grant.operations),
         Constraints=_constraints(grant),

@@ -14,7 +14,7 @@ from strongroom.keys import grant_rules, grant_token, states
 from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.key import Key
 from strongroom.services.call import Call
-from strongroom.services.kms import access, grant_access, tokens
+from strongroom.services.kms import access, grant_access, identities, tokens
 from strongroom.services.kms.identifiers import account_and_id, id_or_arn
 from strongroom.services.kms.world import KmsBooks
 from strongroom.wire.shapes.kms import (
@@ -51,7 +51,9 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
         key_id=key.id,
         name=rq.Name or "",
         grantee=grantee,
+        grantee_id=grantee,
         retiring=retiring,
+        retiring_id=retiring,
         operations=operations,
         equals=_pairs(equals),
         subset=_pairs(subset or None),  # no pairs constrain nothing
@@ -67,7 +69,19 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
     if parent is not None:
         grant_access.require_narrower(call, grant, parent)
         grant = replace(grant, parent=parent.id)
+    grant = replace(
+        grant,
+        grantee_id=_meant(kms, call, grantee),
+        retiring_id=_meant(kms, call, retiring),
+    )
     return _kept(kms, key, grant, dry_run=bool(rq.DryRun))
+
+
+def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
+    unique_id = identities.meant(kms, call, principal)
+    if unique_id is None:
+        raise grant_rules.no_principal(principal)
+    return unique_id
 
 
 def _kept(kms: KmsBooks, key: Key, grant: Grant, *, dry_run: bool) -> CreateGrantResponse:

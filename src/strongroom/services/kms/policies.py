@@ -15,7 +15,7 @@ from strongroom.keys.key import Key
 from strongroom.policy import grammar, principals
 from strongroom.policy.compiled import Use
 from strongroom.services.call import Call
-from strongroom.services.kms import access
+from strongroom.services.kms import access, identities
 from strongroom.services.kms.world import Kms, KmsBooks
 
 NAME = "default"
@@ -91,16 +91,13 @@ def principals_of(kms: KmsBooks, call: Call, document: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in principals.all_named(document):
         arn = str(node.value)
-        of = principals.entity(arn)
-        if of is None:
-            continue
-        identity = kms.books.identity(of.account, of.kind, of.name)
-        if identity is not None and identity.arn == arn:
-            found[arn] = identity.unique_id
-        elif of.account == call.account or kms.books.account_known(of.account):
+        unique_id = identities.meant(kms, call, arn)
+        if unique_id is None:
             raise MalformedPolicyDocument(
                 "Policy contains a statement with one or more invalid principals."
             )
+        if unique_id != arn:
+            found[arn] = unique_id
     return found
 
 

@@ -9,7 +9,7 @@ from strongroom.policy import grants
 def weighed(grant: Grant) -> grants.Grant:
     return grants.Grant(
         id=grant.id,
-        grantee=grant.grantee,
+        grantee=grant.grantee_id,
         actions=frozenset(f"kms:{operation.lower()}" for operation in grant.operations),
         equals=_compared(grant.equals),
         subset=_compared(grant.subset),

@@ -62,29 +62,31 @@ class Grants(Book):
         return int(counted.scalar_one())
 
     def grants_of(self, key: Key, grantee: str | None, after: str, most: int) -> list[Grant]:
-        """At most `most` grants of a key whose ids sort behind `after`; of one grantee, if given."""
+        """At most `most` grants of a key whose ids sort behind `after`; of one grantee, by its id, if given."""
         table = schema.grants
         wanted = (table.c.key_id == key.id) & (table.c.grant_id > after)
         if grantee is not None:
-            wanted &= table.c.grantee == grantee
+            wanted &= table.c.grantee_id == grantee
         rows = self._some(table, key.account, key.region, wanted, table.c.grant_id, most)
         return [_grant(row) for row in rows]
 
     def grants(
         self, account: str, region: str, key_id: str, grantees: tuple[str, ...]
     ) -> tuple[Grant, ...]:
-        """All grants of a key to any of `grantees`: ARNs, or a service's name."""
+        """All grants of a key to any of `grantees`: unique ids, ARNs, or a service's name."""
         table = schema.grants
-        wanted = (table.c.key_id == key_id) & table.c.grantee.in_(grantees)
+        wanted = (table.c.key_id == key_id) & table.c.grantee_id.in_(grantees)
         rows = self._some(table, account, region, wanted, table.c.grant_id, None)
         return tuple(_grant(row) for row in rows)
 
     def retirable_grants(self, region: str, retiring: str, after: str, most: int) -> list[Grant]:
-        """At most `most` grants, on any account's keys, that name `retiring`; in order of id."""
+        """At most `most` grants, on any account's keys, that mean `retiring`; in order of id."""
         table = schema.grants
         rows = self.connection.execute(
             select(table)
-            .where(table.c.region == region, table.c.retiring == retiring, table.c.grant_id > after)
+            .where(
+                table.c.region == region, table.c.retiring_id == retiring, table.c.grant_id > after
+            )
             .order_by(table.c.grant_id)
             .limit(most)
         ).mappings()
@@ -99,7 +101,9 @@ def _row(grant: Grant) -> dict[str, Cell]:
         "key_id": grant.key_id,
         "name": grant.name,
         "grantee": grant.grantee,
+        "grantee_id": grant.grantee_id,
         "retiring": grant.retiring,
+        "retiring_id": grant.retiring_id,
         "operations": " ".join(grant.operations),
         "context_equals": _written(grant.equals),
         "context_subset": _written(grant.subset),
@@ -120,7 +124,9 @@ def _grant(row: dict[str, Any]) -> Grant:
         key_id=row["key_id"],
         name=row["name"],
         grantee=row["grantee"],
+        grantee_id=row["grantee_id"],
         retiring=row["retiring"],
+        retiring_id=row["retiring_id"],
         operations=tuple(row["operations"].split()),
         equals=_read(row["context_equals"]),
         subset=_read(row["context_subset"]),

@@ -104,7 +104,9 @@ def upgrade() -> None:
         sa.Column("key_id", key_id, nullable=False),
         sa.Column("name", sa.String(256), nullable=False),
         sa.Column("grantee", sa.String(256), nullable=False),
+        sa.Column("grantee_id", sa.String(256), nullable=False),
         sa.Column("retiring", sa.String(256), nullable=False),
+        sa.Column("retiring_id", sa.String(256), nullable=False),
         sa.Column("operations", sa.Text, nullable=False),
         sa.Column("context_equals", sa.Text),
         sa.Column("context_subset", sa.Text),
@@ -118,9 +120,9 @@ def upgrade() -> None:
     )
     of_key = ["account", "region", "key_id"]
     op.create_index("grants_by_key", "grants", [*of_key, "grant_id"])
-    op.create_index("grants_by_grantee", "grants", [*of_key, "grantee", "grant_id"])
+    op.create_index("grants_by_grantee", "grants", [*of_key, "grantee_id", "grant_id"])
     op.create_index("grants_by_likeness", "grants", [*of_key, "likeness"])
-    op.create_index("grants_by_retiring", "grants", ["region", "retiring", "grant_id"])
+    op.create_index("grants_by_retiring", "grants", ["region", "retiring_id", "grant_id"])
     op.create_table(
         "changes",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
