@@ -1,6 +1,7 @@
 """A real listener in a thread of its own, and clients that are bare sockets."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -93,9 +94,9 @@ class Served:
         self.held.clear()
 
     def stop(self) -> bool:
-        if self._thread.is_alive():
+        with contextlib.suppress(RuntimeError):  # it has stopped by itself, and closed its loop
             self.loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(20)
+        self._thread.join(20)
         return self.finished
 
     def connect(self, timeout: float = 10) -> "Client":

@@ -1,5 +1,6 @@
 """Users, roles and policies at work, end to end: who may do what with a key, and with a role."""
 
+import contextlib
 import datetime
 import json
 import secrets
@@ -28,9 +29,10 @@ class Account:
         self.root = f"arn:aws:iam::{self.id}:root"
         self.iam = endpoint.client("iam", region, self.id)
         self.kms = endpoint.client("kms", region, self.id)
+        self.clients = [self.iam, self.kms]
 
     def client(self, service, credentials):
-        return boto3.client(
+        made = boto3.client(
             service,
             endpoint_url=self.endpoint.url,
             region_name=self.region,
@@ -39,6 +41,12 @@ class Account:
             aws_session_token=credentials.get("SessionToken"),
             config=Config(retries={"total_max_attempts": 1}),
         )
+        self.clients.append(made)
+        return made
+
+    def close(self):
+        for client in self.clients:
+            client.close()
 
     def user(self, name, *statements):
         """A new user's credentials."""
@@ -75,12 +83,14 @@ def to(principal, action="kms:*", **more):
 
 @pytest.fixture
 def own(endpoint, region):
-    return Account(endpoint, region)
+    with contextlib.closing(Account(endpoint, region)) as account:
+        yield account
 
 
 @pytest.fixture
 def other(endpoint, region):
-    return Account(endpoint, region)
+    with contextlib.closing(Account(endpoint, region)) as account:
+        yield account
 
 
 @pytest.fixture
@@ -395,6 +405,7 @@ def test_whom_a_role_trusts(own, other):
     not_there = denial(lambda: assumed(other, eve, trusts_all + "x"))
     assert there + "x" == not_there
     root = own.endpoint.client("sts", own.region, own.id)
+    own.clients.append(root)
     assert denial(lambda: root.assume_role(RoleArn=trusts_all, RoleSessionName="xx"))
 
 
@@ -536,6 +547,7 @@ def test_somebody_whom_a_user_vouches_for(own, key):
     narrow.describe_key(KeyId=key)
     denial(lambda: narrow.encrypt(KeyId=key, Plaintext=b"x"))
     root = own.endpoint.client("sts", own.region, own.id)
+    own.clients.append(root)
     assert denial(lambda: root.get_federation_token(Name="fred"))
 
 
