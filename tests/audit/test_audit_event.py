@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strongroom.audit.event import Event, Kind, Recorder, anonymous, internal, quoted, read, root
+from strongroom.audit.event import Event, Kind, Recorder, anonymous, internal, quoted, read
 from strongroom.audit.identifiers import identifiers
+from strongroom.services.principal import root
 
 ENCRYPT = Kind("kms.amazonaws.com", "Encrypt", True)
-ALICE = root("111122223333", "AKIAIOSFODNN7EXAMPLE")
+ALICE = root("aws", "111122223333", "AKIAIOSFODNN7EXAMPLE").identity_json
 PLAIN = {
     "at": 1795462565.9,
     "region": "us-east-1",
@@ -221,7 +222,7 @@ def test_a_recorder_does_not_grow():
 
 def test_one_recorder_does_not_confuse_callers():
     recorder = Recorder()
-    bob = root("444455556666", "AKIAI44QH8DHBEXAMPLE")
+    bob = root("aws", "444455556666", "AKIAI44QH8DHBEXAMPLE").identity_json
     for changes in (
         {},
         {"region": "eu-west-1"},

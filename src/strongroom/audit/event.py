@@ -78,20 +78,6 @@ class Kind:
         self.tail = b',"eventType":%b,"managementEvent":true' % quoted(event_type)
 
 
-def root(account: str, key_id: str, partition: str = "aws") -> bytes:
-    """`userIdentity` of an account's root user."""
-    return json.dumps(
-        {
-            "type": "Root",
-            "principalId": account,
-            "arn": f"arn:{partition}:iam::{account}:root",
-            "accountId": account,
-            "accessKeyId": key_id,
-        },
-        separators=(",", ":"),
-    ).encode()
-
-
 def anonymous(claimed_key_id: str = "") -> bytes:
     """`userIdentity` of somebody who did not show who they are, as S3 logs it.
 

@@ -15,10 +15,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from strongroom.policy.caller import Caller, Kind, Named, role_key
 from strongroom.policy.document import Node, parse
+from strongroom.policy.entities import Entity as Kept
+from strongroom.policy.entities import Role, User
+
+E = TypeVar("E", bound=Kept)
 
 _ROOT = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):root")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -130,6 +134,34 @@ def all_named(document: str) -> list[Node]:
     ]
 
 
+class Known(Protocol):
+    """What is known of users and roles, and of accounts."""
+
+    def named(self, kind: type[E], account: str, name: str) -> E | None: ...
+    def account_known(self, account: str) -> bool: ...
+
+
+def meant(known: Known, account: str, principal: str) -> str | None:
+    """The unique id of the user or role that an ARN names, so that another one of the same name has
+    no part in what this one is given; any other principal as it is written.
+
+    None for a user or a role that does not exist, in `account` or in another that is known; those
+    of other accounts are as they are written (docs/divergences.md).
+    """
+    of = entity(principal)
+    if of is None:
+        return principal
+    found = known.named(_KINDS[of.kind], of.account, of.name)
+    if found is not None and found.arn == principal:
+        return found.id
+    if of.account == account or known.account_known(of.account):
+        return None
+    return principal
+
+
+_KINDS: dict[str, type[User | Role]] = {User.resource: User, Role.resource: Role}
+
+
 def shown(document: str, ids: Mapping[str, str], now: Callable[[str, str], str | None]) -> str:
     """A document with the names that its principals have now: `now` is asked with an account and
     a unique id; who is gone is shown by the unique id.
@@ -138,12 +170,20 @@ def shown(document: str, ids: Mapping[str, str], now: Callable[[str, str], str |
         return document
     for node in sorted(all_named(document), key=lambda node: -node.start):
         arn = str(node.value)
-        unique_id, of = ids.get(arn), entity(arn)
-        if unique_id is not None and of is not None:
-            name = now(of.account, unique_id) or unique_id
-            if name != arn:
-                document = document[: node.start] + json.dumps(name) + document[node.end :]
+        name = shown_name(arn, ids.get(arn, arn), now)
+        if name != arn:
+            document = document[: node.start] + json.dumps(name) + document[node.end :]
     return document
+
+
+def shown_name(principal: str, unique_id: str, now: Callable[[str, str], str | None]) -> str:
+    """What one principal is called now, as `shown` has it; `unique_id` is `principal` itself for
+    what has none.
+    """
+    of = entity(principal)
+    if of is None or unique_id == principal:
+        return principal
+    return now(of.account, unique_id) or unique_id
 
 
 def named(node: Node) -> list[Node]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from strongroom.keys.session import Session
 from strongroom.policy.caller import Caller
 from strongroom.policy.compiled import Policy
+from strongroom.policy.grants import Grant
+from strongroom.policy.layers import Layers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,24 @@ class Principal:
     @property
     def account(self) -> str:
         return self.caller.account
+
+    def layers(
+        self,
+        resource: Policy | None = None,
+        grants: Sequence[Grant] = (),
+        *,
+        of_aws_managed_key: bool = False,
+    ) -> Layers:
+        """Everything of the caller's that has a say, beside what the resource's side brings."""
+        return Layers(
+            identity=self.identity,
+            boundaries=self.boundaries,
+            session=self.session_policies,
+            resource=resource,
+            scps=self.scps,
+            grants=grants,
+            of_aws_managed_key=of_aws_managed_key,
+        )
 
 
 def root(partition: str, account: str, key_id: str = "") -> Principal:

@@ -27,9 +27,9 @@ def list_mfa_devices(
 
 
 def list_virtual_mfa_devices(
-    iam: Iam, call: Call, _rq: shapes.ListVirtualMFADevicesRequest
+    _iam: Iam, call: Call, _rq: shapes.ListVirtualMFADevicesRequest
 ) -> shapes.ListVirtualMFADevicesResponse:
-    access.require(iam, call, "ListVirtualMFADevices", "*")
+    access.require(call, "ListVirtualMFADevices", "*")
     return shapes.ListVirtualMFADevicesResponse(VirtualMFADevices=[], IsTruncated=False)
 
 

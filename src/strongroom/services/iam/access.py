@@ -16,19 +16,17 @@ from strongroom.arn import Arn
 from strongroom.errors import AccessDenied
 from strongroom.policy import aws_managed
 from strongroom.policy.decide import decide
-from strongroom.policy.layers import Layer, Layers, Question
+from strongroom.policy.layers import Layer, Question, Verdict
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances
-from strongroom.services.iam.world import Iam
+from strongroom.services.circumstances import Circumstances, of_request_tags
 from strongroom.wire.shapes.iam import Tag
 
 NOTHING: Context = {}
 
 
 def require(
-    _iam: Iam,
     call: Call,
     action: str,
     resource: str,
@@ -47,13 +45,7 @@ def require(
         resource,
         call.account if owner in ("", aws_managed.ACCOUNT) else owner,
     )
-    layers = Layers(
-        identity=who.identity,
-        boundaries=who.boundaries,
-        session=who.session_policies,
-        scps=who.scps,
-    )
-    decision = decide(question, layers, Circumstances(call, lambda: context))
+    decision = decide(question, who.layers(), Circumstances(call, lambda: context))
     if not decision.allows:
         raise AccessDenied(
             denial(
@@ -67,9 +59,9 @@ def require(
 
 def denied(call: Call, action: str, resource: str) -> AccessDenied:
     """The refusal of what is outside the caller's account, whether it exists or not."""
+    question = Question(call.who.caller, f"iam:{action}", resource, call.account)
     return AccessDenied(
-        f"User: {call.principal} is not authorized to perform: iam:{action} on resource: "
-        f"{resource} because no identity-based policy allows the iam:{action} action"
+        denial(question, Verdict.IMPLICIT_DENY, Layer.IDENTITY, caller=call.principal)
     )
 
 
@@ -103,10 +95,7 @@ def of_policy(arn: str) -> Context:
 
 def of_tags(tags: Sequence[Tag] | None) -> Context:
     """For what makes or changes tags."""
-    if not tags:
-        return NOTHING
-    asked = {f"aws:requesttag/{tag.Key.lower()}": tag.Value for tag in tags}
-    return {**asked, **of_tag_keys([tag.Key for tag in tags])}
+    return of_request_tags({tag.Key: tag.Value for tag in tags or ()})
 
 
 def of_tag_keys(keys: Sequence[str]) -> Context:

@@ -73,7 +73,7 @@ def get_access_key_last_used(
     if key is None or key.account != call.account:
         raise access.denied(call, action, f"access key {rq.AccessKeyId}")
     user = iam.books.by_id(User, call.account, key.user_id) if key.user_id else None
-    access.require(iam, call, action, call.principal if user is None else user.arn)
+    access.require(call, action, call.principal if user is None else user.arn)
     return shapes.GetAccessKeyLastUsedResponse(
         UserName=_name(user) or None,
         AccessKeyLastUsed=shapes.AccessKeyLastUsed(ServiceName="N/A", Region="N/A"),

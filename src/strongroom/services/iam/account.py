@@ -24,7 +24,7 @@ from strongroom.wire.shapes import iam as shapes
 
 def create_account_alias(iam: Iam, call: Call, rq: shapes.CreateAccountAliasRequest) -> None:
     """An account has one alias, and an alias, among all accounts, one account."""
-    access.require(iam, call, "CreateAccountAlias", "*")
+    access.require(call, "CreateAccountAlias", "*")
     if iam.books.account_of_alias(rq.AccountAlias) not in (None, call.account):
         raise EntityAlreadyExists(f"The account alias {rq.AccountAlias} already exists.")
     iam.books.put_account_alias(call.account, rq.AccountAlias)
@@ -33,7 +33,7 @@ def create_account_alias(iam: Iam, call: Call, rq: shapes.CreateAccountAliasRequ
 def list_account_aliases(
     iam: Iam, call: Call, rq: shapes.ListAccountAliasesRequest
 ) -> shapes.ListAccountAliasesResponse:
-    access.require(iam, call, "ListAccountAliases", "*")
+    access.require(call, "ListAccountAliases", "*")
     alias = iam.books.account_alias(call.account)
     aliases, more, marker = paging.cut_whole([] if alias is None else [alias], rq, str)
     return shapes.ListAccountAliasesResponse(
@@ -42,7 +42,7 @@ def list_account_aliases(
 
 
 def delete_account_alias(iam: Iam, call: Call, rq: shapes.DeleteAccountAliasRequest) -> None:
-    access.require(iam, call, "DeleteAccountAlias", "*")
+    access.require(call, "DeleteAccountAlias", "*")
     if iam.books.account_alias(call.account) != rq.AccountAlias:
         raise NoSuchEntity(f"The account alias with name {rq.AccountAlias} cannot be found.")
     iam.books.delete_account_alias(call.account)
@@ -50,7 +50,7 @@ def delete_account_alias(iam: Iam, call: Call, rq: shapes.DeleteAccountAliasRequ
 
 def get_account_summary(iam: Iam, call: Call, _rq: Shape) -> shapes.GetAccountSummaryResponse:
     """Counts and quotas; of what Strongroom has not, the count is 0."""
-    access.require(iam, call, "GetAccountSummary", "*")
+    access.require(call, "GetAccountSummary", "*")
     books, account = iam.books, call.account
     return shapes.GetAccountSummaryResponse(
         SummaryMap={
@@ -96,7 +96,7 @@ def get_account_authorization_details(
     iam: Iam, call: Call, rq: shapes.GetAccountAuthorizationDetailsRequest
 ) -> shapes.GetAccountAuthorizationDetailsResponse:
     """Groups, policies, roles and users, in that order page by page, with all their policies."""
-    access.require(iam, call, "GetAccountAuthorizationDetails", "*")
+    access.require(call, "GetAccountAuthorizationDetails", "*")
     found = (
         entity
         for kind, entities in _KINDS.items()

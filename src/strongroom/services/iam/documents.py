@@ -15,12 +15,11 @@ from urllib.parse import quote
 
 from strongroom.errors import MalformedPolicyDocument
 from strongroom.policy import principals
-from strongroom.policy.entities import Entity, Role, User
+from strongroom.policy.entities import Role
 from strongroom.services.call import Call
 from strongroom.services.iam.world import Iam
 
 _GROUP = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:group/.+")
-_KINDS: dict[str, type[Entity]] = {User.resource: User, Role.resource: Role}
 
 
 def trusted(iam: Iam, call: Call, document: str) -> dict[str, str]:
@@ -32,16 +31,11 @@ def trusted(iam: Iam, call: Call, document: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in principals.all_named(document):
         arn = str(node.value)
-        of = principals.entity(arn)
-        if of is None:
-            if _GROUP.fullmatch(arn):
-                raise _invalid(arn)
-            continue
-        entity = iam.books.named(_KINDS[of.kind], of.account, of.name)
-        if entity is not None and entity.arn == arn:
-            found[arn] = entity.id
-        elif of.account == call.account or iam.books.account_known(of.account):
+        unique_id = principals.meant(iam.books, call.account, arn)
+        if unique_id is None or _GROUP.fullmatch(arn):
             raise _invalid(arn)
+        if unique_id != arn:
+            found[arn] = unique_id
     return found
 
 
@@ -51,13 +45,7 @@ def _invalid(arn: str) -> MalformedPolicyDocument:
 
 def shown_trust(iam: Iam, role: Role) -> str:
     """A role's trust policy, encoded, with the names that its principals have now."""
-
-    def now(account: str, unique_id: str) -> str | None:
-        kind = User if unique_id.startswith(User.prefix) else Role
-        entity = iam.books.by_id(kind, account, unique_id)
-        return None if entity is None else entity.arn
-
-    return encoded(principals.shown(role.trust, role.trusted, now))
+    return encoded(principals.shown(role.trust, role.trusted, iam.books.arn_of))
 
 
 def encoded(document: str) -> str:

@@ -14,7 +14,7 @@ from strongroom.wire.shapes import iam as shapes
 def create_group(iam: Iam, call: Call, rq: shapes.CreateGroupRequest) -> shapes.CreateGroupResponse:
     path = rq.Path or "/"
     arn = arn_of(Group, call.partition, call.account, path, rq.GroupName)
-    access.require(iam, call, "CreateGroup", arn)
+    access.require(call, "CreateGroup", arn)
     _require_free(iam, call, rq.GroupName)
     quotas.require("GroupsPerAccount", iam.books.count(Group, call.account) + 1)
     group = Group(call.account, rq.GroupName, call.partition, path, ids.unique_id(Group), call.now)
@@ -39,7 +39,7 @@ def get_group(iam: Iam, call: Call, rq: shapes.GetGroupRequest) -> shapes.GetGro
 def list_groups(iam: Iam, call: Call, rq: shapes.ListGroupsRequest) -> shapes.ListGroupsResponse:
     prefix = rq.PathPrefix or "/"
     arn = arn_of(Group, call.partition, call.account, prefix, "")
-    access.require(iam, call, "ListGroups", arn)
+    access.require(call, "ListGroups", arn)
     page = paging.asked(rq)
     found = iam.books.entities(Group, call.account, prefix, page.after, page.most + 1)
     groups, more, marker = paging.cut(found, page, lambda group: group.name)
@@ -51,7 +51,7 @@ def list_groups(iam: Iam, call: Call, rq: shapes.ListGroupsRequest) -> shapes.Li
 def update_group(iam: Iam, call: Call, rq: shapes.UpdateGroupRequest) -> None:
     group = existing(iam, call, "UpdateGroup", Group, rq.GroupName)
     moved = replace(group, name=rq.NewGroupName or group.name, path=rq.NewPath or group.path)
-    access.require(iam, call, "UpdateGroup", moved.arn)
+    access.require(call, "UpdateGroup", moved.arn)
     if moved.name.lower() != group.name.lower():
         _require_free(iam, call, moved.name)
     iam.books.put_entity(moved)

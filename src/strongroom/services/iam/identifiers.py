@@ -35,9 +35,9 @@ def existing(
     found = iam.books.named(kind, call.account, name)
     if found is None:
         arn = arn_of(kind, call.partition, call.account, "/", name)
-        access.require(iam, call, action, arn, context)
+        access.require(call, action, arn, context)
         raise NoSuchEntity(f"The {kind.noun} with name {name} cannot be found.")
-    access.require(iam, call, action, found.arn, {**_own(iam, found), **context})
+    access.require(call, action, found.arn, {**_own(iam, found), **context})
     return found
 
 
@@ -47,7 +47,7 @@ def subject(iam: Iam, call: Call, action: str, name: str | None) -> User | None:
         return existing(iam, call, action, User, name)
     resource = Arn.parse(call.principal).resource
     if resource == "root":
-        access.require(iam, call, action, call.principal)
+        access.require(call, action, call.principal)
         return None
     if not resource.startswith("user/"):
         raise Validation("Must specify userName when calling with non-User credentials")
@@ -61,7 +61,7 @@ def managed_policy(
     require_policy_arn(arn)
     found = iam.books.managed_policy(call.account, arn)
     own = access.NOTHING if found is None else _own(iam, found)
-    access.require(iam, call, action, arn, {**own, **context})
+    access.require(call, action, arn, {**own, **context})
     if found is None:
         raise NoSuchEntity(f"Policy {arn} was not found.")
     return found

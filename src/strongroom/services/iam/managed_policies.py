@@ -36,7 +36,7 @@ def create_policy(
     """A policy with its version v1, which is the default one."""
     path = rq.Path or "/"
     arn = arn_of(ManagedPolicy, call.partition, call.account, path, rq.PolicyName)
-    access.require(iam, call, "CreatePolicy", arn, access.of_tags(rq.Tags))
+    access.require(call, "CreatePolicy", arn, access.of_tags(rq.Tags))
     if iam.books.named(ManagedPolicy, call.account, rq.PolicyName) is not None:
         raise EntityAlreadyExists(
             f"A policy called {rq.PolicyName} already exists. Duplicate names are not allowed."
@@ -70,7 +70,7 @@ def list_policies(
 ) -> shapes.ListPoliciesResponse:
     """The account's own and AWS's, by name, without descriptions and tags, as AWS lists them."""
     prefix = rq.PathPrefix or "/"
-    access.require(iam, call, "ListPolicies", f"policy path {prefix}")
+    access.require(call, "ListPolicies", f"policy path {prefix}")
     policies, more, marker = paging.cut_whole(
         _listed(iam, call, rq, prefix), rq, lambda policy: f"{policy.name.lower()} {policy.account}"
     )

@@ -35,7 +35,7 @@ def create_open_id_connect_provider(
         call.now,
     )
     context = access.of_tags(rq.Tags)
-    access.require(iam, call, "CreateOpenIDConnectProvider", provider.arn, context)
+    access.require(call, "CreateOpenIDConnectProvider", provider.arn, context)
     if iam.books.provider(call.account, provider.url) is not None:
         raise EntityAlreadyExists(f"Provider with url https://{provider.url} already exists.")
     quotas.require("OpenIdConnectProvidersPerAccount", len(iam.books.providers(call.account)) + 1)
@@ -66,7 +66,7 @@ def get_open_id_connect_provider(
 def list_open_id_connect_providers(
     iam: Iam, call: Call, _rq: shapes.ListOpenIDConnectProvidersRequest
 ) -> shapes.ListOpenIDConnectProvidersResponse:
-    access.require(iam, call, "ListOpenIDConnectProviders", "*")
+    access.require(call, "ListOpenIDConnectProviders", "*")
     return shapes.ListOpenIDConnectProvidersResponse(
         OpenIDConnectProviderList=[
             shapes.OpenIDConnectProviderListEntry(Arn=provider.arn)
@@ -140,7 +140,7 @@ def _found(iam: Iam, call: Call, action: str, arn: str, context: Context) -> Pro
     own = access.NOTHING
     if provider is not None:
         own = access.of_resource(iam.books.iam_tags(call.account, provider.resource))
-    access.require(iam, call, action, arn, {**own, **context})
+    access.require(call, action, arn, {**own, **context})
     return provider if provider is not None and provider.arn == arn else None
 
 

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+from msgspec import structs
+
 from strongroom.errors import EntityAlreadyExists, InvalidInput
 from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
@@ -22,7 +24,6 @@ _SERVICES_NAME = "awsservicerolefor"
 def create_role(iam: Iam, call: Call, rq: shapes.CreateRoleRequest) -> shapes.CreateRoleResponse:
     path = rq.Path or "/"
     access.require(
-        iam,
         call,
         "CreateRole",
         arn_of(Role, call.partition, call.account, path, rq.RoleName),
@@ -62,7 +63,7 @@ def list_roles(iam: Iam, call: Call, rq: shapes.ListRolesRequest) -> shapes.List
     """By name, without their tags and boundaries, as AWS lists them."""
     prefix = rq.PathPrefix or "/"
     arn = arn_of(Role, call.partition, call.account, prefix, "")
-    access.require(iam, call, "ListRoles", arn)
+    access.require(call, "ListRoles", arn)
     page = paging.asked(rq)
     found = iam.books.entities(Role, call.account, prefix, page.after, page.most + 1)
     roles, more, marker = paging.cut(found, page, lambda role: role.name)
@@ -124,15 +125,8 @@ def shown(iam: Iam, role: Role) -> shapes.Role:
 def whole(iam: Iam, role: Role) -> shapes.Role:
     """A role with its tags and boundary."""
     tags = tagging.shown(iam.books.iam_tags(role.account, role.id))
-    return shapes.Role(
-        Path=role.path,
-        RoleName=role.name,
-        RoleId=role.id,
-        Arn=role.arn,
-        CreateDate=role.created,
-        AssumeRolePolicyDocument=documents.shown_trust(iam, role),
-        Description=role.description or None,
-        MaxSessionDuration=role.max_session_seconds,
+    return structs.replace(
+        shown(iam, role),
         PermissionsBoundary=boundaries.shown(role),
         Tags=tags or None,
         RoleLastUsed=shapes.RoleLastUsed(),

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from strongroom.errors import DeleteConflict, EntityAlreadyExists
 from strongroom.policy.entities import User, arn_of
 from strongroom.services.call import Call
@@ -15,7 +17,6 @@ from strongroom.wire.shapes import iam as shapes
 def create_user(iam: Iam, call: Call, rq: shapes.CreateUserRequest) -> shapes.CreateUserResponse:
     path = rq.Path or "/"
     access.require(
-        iam,
         call,
         "CreateUser",
         arn_of(User, call.partition, call.account, path, rq.UserName),
@@ -56,7 +57,7 @@ def get_user(iam: Iam, call: Call, rq: shapes.GetUserRequest) -> shapes.GetUserR
 def list_users(iam: Iam, call: Call, rq: shapes.ListUsersRequest) -> shapes.ListUsersResponse:
     """By name, without their tags and boundaries, as AWS lists them."""
     prefix = rq.PathPrefix or "/"
-    access.require(iam, call, "ListUsers", arn_of(User, call.partition, call.account, prefix, ""))
+    access.require(call, "ListUsers", arn_of(User, call.partition, call.account, prefix, ""))
     page = paging.asked(rq)
     found = iam.books.entities(User, call.account, prefix, page.after, page.most + 1)
     users, more, marker = paging.cut(found, page, lambda user: user.name)
@@ -69,7 +70,7 @@ def update_user(iam: Iam, call: Call, rq: shapes.UpdateUserRequest) -> None:
     """Another name or path; memberships, policies, keys and trust stay, for the id does."""
     user = existing(iam, call, "UpdateUser", User, rq.UserName)
     moved = replace(user, name=rq.NewUserName or user.name, path=rq.NewPath or user.path)
-    access.require(iam, call, "UpdateUser", moved.arn)
+    access.require(call, "UpdateUser", moved.arn)
     if moved.name.lower() != user.name.lower():
         _require_free(iam, call, moved.name)
     iam.books.put_entity(moved)
@@ -95,14 +96,8 @@ def shown(user: User) -> shapes.User:
 def whole(iam: Iam, user: User) -> shapes.User:
     """A user with its tags and boundary."""
     tags = tagging.shown(iam.books.iam_tags(user.account, user.id))
-    return shapes.User(
-        Path=user.path,
-        UserName=user.name,
-        UserId=user.id,
-        Arn=user.arn,
-        CreateDate=user.created,
-        PermissionsBoundary=boundaries.shown(user),
-        Tags=tags or None,
+    return structs.replace(
+        shown(user), PermissionsBoundary=boundaries.shown(user), Tags=tags or None
     )
 
 

@@ -6,6 +6,7 @@ Every operation reads or writes what is kept; none answers from memory.
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from strongroom.policy import principals
 from strongroom.policy.entities import (
     AccessKey,
     Entity,
@@ -20,11 +21,11 @@ from strongroom.policy.entities import (
 E = TypeVar("E", bound=Entity)
 
 
-class Books(Protocol):
+class Books(principals.Known, Protocol):
     """See `storage.books` for what each does."""
 
-    def named(self, kind: type[E], account: str, name: str) -> E | None: ...
     def by_id(self, kind: type[E], account: str, unique_id: str) -> E | None: ...
+    def arn_of(self, account: str, unique_id: str) -> str | None: ...
     def entities(
         self,
         kind: type[E],
@@ -66,7 +67,6 @@ class Books(Protocol):
     def delete_provider(self, provider: Provider) -> None: ...
 
     def account_created(self, account: str) -> float | None: ...
-    def account_known(self, account: str) -> bool: ...
     def account_alias(self, account: str) -> str | None: ...
     def account_of_alias(self, alias: str) -> str | None: ...
     def put_account_alias(self, account: str, alias: str) -> None: ...

@@ -10,7 +10,7 @@ and from one that is not shared is the same, so that nobody learns which keys th
 Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key".
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
@@ -19,6 +19,7 @@ from strongroom.errors import AccessDenied
 from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
+from strongroom.policy import grants as policy_grants
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.decide import Decision, Prepared, decide, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
@@ -87,7 +88,7 @@ def require(
     beside = decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies
     granted = _granted(kms, call, prepared.question, key, besides) if beside else None
     if granted is None:
-        _refuse(call, prepared.question, decision, on)
+        refuse(call, prepared.question, decision, on)
     return granted
 
 
@@ -100,7 +101,7 @@ def _granted(
     grants = kms.books.grants(key.account, key.region, key.id, named)
     if not grants:
         return None
-    layers = replace(_layers(call.who, key), grants=[weighed(grant) for grant in grants])
+    layers = _layers(call.who, key, [weighed(grant) for grant in grants])
     decision = decide(question, layers, OfKey(kms, call, key, besides))
     if decision.grant is None:
         return None
@@ -120,7 +121,7 @@ def require_account(
     prepared = prepare(question, _layers(call.who, None))
     decision = prepared.settled or prepared.decide(OfKey(kms, call, None, besides))
     if not decision.allows:
-        _refuse(call, question, decision, "")
+        refuse(call, question, decision)
 
 
 def allows(
@@ -134,7 +135,7 @@ def allows(
 def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:
     """For what does not exist in another account: refused as if it did and were not shared."""
     question = _question(call.who, action, arn, account)
-    _refuse(call, question, prepare(question, _layers(call.who, None)).decide({}), "")
+    refuse(call, question, prepare(question, _layers(call.who, None)).decide({}))
 
 
 def behind_ciphertext(call: Call, action: str) -> AccessDenied:
@@ -151,7 +152,8 @@ def behind_ciphertext(call: Call, action: str) -> AccessDenied:
     )
 
 
-def _refuse(call: Call, question: Question, decision: Decision, on: str) -> NoReturn:
+def refuse(call: Call, question: Question, decision: Decision, on: str = "") -> NoReturn:
+    """AccessDenied in AWS's words for the layer that decided."""
     raise AccessDenied(
         denial(question, decision.verdict, decision.layer, caller=call.principal, on=on)
     )
@@ -161,14 +163,10 @@ def _question(who: Principal, action: str, resource: str, account: str) -> Quest
     return Question(who.caller, f"kms:{action}", resource, account)
 
 
-def _layers(who: Principal, key: Key | None) -> Layers:
-    return Layers(
-        identity=who.identity,
-        boundaries=who.boundaries,
-        session=who.session_policies,
-        resource=None if key is None else key_policy(key.policy, tuple(key.principals.items())),
-        scps=who.scps,
-        of_aws_managed_key=key is not None and key.manager is Manager.AWS,
+def _layers(who: Principal, key: Key | None, grants: Sequence[policy_grants.Grant] = ()) -> Layers:
+    policy = None if key is None else key_policy(key.policy, tuple(key.principals.items()))
+    return who.layers(
+        policy, grants, of_aws_managed_key=key is not None and key.manager is Manager.AWS
     )
 
 

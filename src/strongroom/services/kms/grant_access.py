@@ -12,13 +12,11 @@ KMS condition keys".
 from collections.abc import Mapping
 from functools import partial
 
-from strongroom.errors import AccessDenied
 from strongroom.keys.grant import Grant, is_service, narrower
 from strongroom.keys.key import Key
 from strongroom.policy import grants
 from strongroom.policy.decide import decide
-from strongroom.policy.layers import Layers, Question
-from strongroom.policy.words import denial
+from strongroom.policy.layers import Question
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access
@@ -42,18 +40,11 @@ def require_retirement(kms: KmsBooks, call: Call, grant: Grant) -> None:
     call.resources.append(grant.key_arn)
     who = call.who
     question = Question(who.caller, "kms:RetireGrant", grant.key_arn, grant.account)
-    layers = Layers(
-        identity=who.identity,
-        boundaries=who.boundaries,
-        session=who.session_policies,
-        scps=who.scps,
-        grants=[grants.Grant(grant.id, name, _RETIRING) for name in grant.retirers],
-    )
+    layers = who.layers(grants=[grants.Grant(grant.id, name, _RETIRING) for name in grant.retirers])
     key = kms.books.key(grant.account, grant.region, grant.key_id)
     decision = decide(question, layers, OfKey(kms, call, key, partial(_of_constraint, grant)))
     if not decision.allows:
-        said = denial(question, decision.verdict, decision.layer, caller=call.principal)
-        raise AccessDenied(said)
+        access.refuse(call, question, decision)
 
 
 _RETIRING = frozenset({"kms:retiregrant"})

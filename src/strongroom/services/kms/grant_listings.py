@@ -10,8 +10,9 @@ from strongroom.arn import Arn
 from strongroom.errors import Validation
 from strongroom.keys import grant_rules
 from strongroom.keys.grant import Grant, is_service
+from strongroom.policy.principals import meant, shown_name
 from strongroom.services.call import Call
-from strongroom.services.kms import access, identities, paging
+from strongroom.services.kms import access, paging
 from strongroom.services.kms.grant_access import of_grants
 from strongroom.services.kms.grants import of_key
 from strongroom.services.kms.identifiers import id_or_arn
@@ -70,7 +71,7 @@ def list_retirable_grants(
 
 
 def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
-    return identities.meant(kms, call, principal) or principal
+    return meant(kms.books, call.account, principal) or principal
 
 
 def _page(kms: KmsBooks, found: list[Grant], most: int) -> ListGrantsResponse:
@@ -82,8 +83,8 @@ def _page(kms: KmsBooks, found: list[Grant], most: int) -> ListGrantsResponse:
 
 def _entry(kms: KmsBooks, grant: Grant) -> GrantListEntry:
     to_service, by_service = is_service(grant.grantee), is_service(grant.retiring)
-    grantee = identities.now(kms, grant.grantee, grant.grantee_id)
-    retiring = identities.now(kms, grant.retiring, grant.retiring_id)
+    grantee = shown_name(grant.grantee, grant.grantee_id, kms.books.arn_of)
+    retiring = shown_name(grant.retiring, grant.retiring_id, kms.books.arn_of)
     return GrantListEntry(
         KeyId=grant.key_arn,
         GrantId=grant.id,

@@ -13,8 +13,9 @@ from strongroom.errors import DryRun, InvalidGrantId, LimitExceeded, Validation
 from strongroom.keys import grant_rules, grant_token, states
 from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.key import Key
+from strongroom.policy import principals
 from strongroom.services.call import Call
-from strongroom.services.kms import access, grant_access, identities, tokens
+from strongroom.services.kms import access, grant_access, tokens
 from strongroom.services.kms.identifiers import account_and_id, id_or_arn
 from strongroom.services.kms.world import KmsBooks
 from strongroom.wire.shapes.kms import (
@@ -78,7 +79,7 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
 
 
 def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
-    unique_id = identities.meant(kms, call, principal)
+    unique_id = principals.meant(kms.books, call.account, principal)
     if unique_id is None:
         raise grant_rules.no_principal(principal)
     return unique_id

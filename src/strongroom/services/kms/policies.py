@@ -15,7 +15,7 @@ from strongroom.keys.key import Key
 from strongroom.policy import grammar, principals
 from strongroom.policy.compiled import Use
 from strongroom.services.call import Call
-from strongroom.services.kms import access, identities
+from strongroom.services.kms import access
 from strongroom.services.kms.world import Kms, KmsBooks
 
 NAME = "default"
@@ -91,7 +91,7 @@ def principals_of(kms: KmsBooks, call: Call, document: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in principals.all_named(document):
         arn = str(node.value)
-        unique_id = identities.meant(kms, call, arn)
+        unique_id = principals.meant(kms.books, call.account, arn)
         if unique_id is None:
             raise MalformedPolicyDocument(
                 "Policy contains a statement with one or more invalid principals."

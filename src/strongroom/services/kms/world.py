@@ -7,7 +7,7 @@ a transaction; `services.operation.Way` says which of them an operation gets.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.envelope import Material
@@ -15,8 +15,8 @@ from strongroom.keys.grant import Grant
 from strongroom.keys.grant_token import Signer
 from strongroom.keys.key import About, Key
 from strongroom.keys.rotation import Generation, RotationType
+from strongroom.policy import principals
 from strongroom.policy.decide import Prepared
-from strongroom.policy.identity import Identity
 from strongroom.services.principal import Principal
 
 
@@ -38,13 +38,9 @@ class Reading(Protocol):
     ) -> tuple[Grant, ...]: ...
 
 
-class Writing(Reading, Protocol):
+class Writing(Reading, principals.Known, Protocol):
     """What a transaction can do besides."""
 
-    def identity(
-        self, account: str, kind: Literal["user", "role"], name: str
-    ) -> Identity | None: ...
-    def account_known(self, account: str) -> bool: ...
     def add_key(self, key: Key) -> None: ...
     def change_key(self, key: Key, **change: Any) -> Key: ...
     def delete_key(self, key: Key) -> None: ...

@@ -10,7 +10,7 @@ from strongroom.errors import AccessDenied
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.decide import decide
 from strongroom.policy.identity import Identity
-from strongroom.policy.layers import Layers, Question
+from strongroom.policy.layers import Question
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, nothing
@@ -21,7 +21,7 @@ def require_role(call: Call, action: str, role: Identity, besides: Besides) -> N
     where it leaves it to her account, or is another account's.
     """
     question = Question(call.who.caller, f"sts:{action}", role.arn, role.account)
-    layers = _own(call, _trust(role.trust, tuple(role.principals.items())))
+    layers = call.who.layers(_trust(role.trust, tuple(role.principals.items())))
     decision = decide(question, layers, Circumstances(call, besides))
     if decision.allows:
         return
@@ -35,7 +35,7 @@ def require_role(call: Call, action: str, role: Identity, besides: Besides) -> N
 def require_own(call: Call, action: str, besides: Besides = nothing) -> None:
     """AccessDenied unless the caller's own policies allow what is about no role."""
     question = Question(call.who.caller, f"sts:{action}", call.principal, call.account)
-    decision = decide(question, _own(call, None), Circumstances(call, besides))
+    decision = decide(question, call.who.layers(), Circumstances(call, besides))
     if not decision.allows:
         raise AccessDenied(
             denial(question, decision.verdict, decision.layer, caller=call.principal)
@@ -48,17 +48,6 @@ def absent(call: Call, action: str, arn: str) -> AccessDenied:
     """
     return AccessDenied(
         f"User: {call.principal} is not authorized to perform: sts:{action} on resource: {arn}"
-    )
-
-
-def _own(call: Call, trust: Policy | None) -> Layers:
-    who = call.who
-    return Layers(
-        identity=who.identity,
-        boundaries=who.boundaries,
-        session=who.session_policies,
-        resource=trust,
-        scps=who.scps,
     )
 
 
