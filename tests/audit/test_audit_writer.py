@@ -423,6 +423,50 @@ def test_a_new_file_that_cannot_be_begun_leaves_nothing_and_is_tried_again(folde
     assert json.loads(line)["opening"]["number"] == 2
 
 
+def test_a_file_has_its_name_only_with_its_opening(folder):
+    one = writer(folder, max_bytes=1000)
+    one.write([rec("a" * 1000)])
+    real = os.write
+
+    def look_and_write(fd, data):
+        assert not [path for path in folder.glob("*.jsonl") if not path.stat().st_size]
+        return real(fd, data)
+
+    with mock.patch("os.write", side_effect=look_and_write) as write:
+        one.write([rec("b")])
+    assert write.call_count == 3  # the last seal, the opening, the batch
+    one.close()
+    assert not list(folder.glob("*.begun"))
+
+
+def test_a_process_killed_before_its_file_had_a_name_leaves_a_sound_trail(folder):
+    one = writer(folder)
+    one.write([rec("a")])
+    kill(one)
+    stale = folder / "20261123T193605.123456Z-w0-4711.jsonl.begun"
+    stale.write_bytes(b"")
+    others = folder / "20261123T193605.123456Z-w1-4711.jsonl.begun"
+    others.write_bytes(b"")
+    assert sound(folder)
+    two = writer(folder)
+    two.write([rec("b")])
+    two.close()
+    assert names(folder) == ["a", "b"]
+    assert kinds(folder) == [[], []]
+    assert list(folder.glob("*.begun")) == [others]  # it is not this worker's to take away
+
+
+def test_a_file_takes_nobodys_name(folder):
+    clock = mock.Mock(true_now=lambda: 1795462565.0)
+    one = writer(folder, clock=clock)
+    one.write([rec("a")])
+    one.close()
+    with pytest.raises(FileExistsError):
+        writer(folder, clock=clock)
+    assert names(folder) == ["a"]
+    assert not list(folder.glob("*.begun"))
+
+
 def test_closing_without_a_disk_says_so_and_lets_go(folder):
     one = writer(folder)
     with mock.patch("os.write", failing(28)), pytest.raises(OSError, match="No space"):
@@ -439,7 +483,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from trails import rec, writer
-one = writer(Path(sys.argv[1]), durable=False, max_bytes=20000)
+one = writer(Path(sys.argv[1]), durable=False, max_bytes=1500)  # a new file every few batches
 n = int(sys.argv[2])
 while True:
     batch = [rec(f"{{n}}.{{m}}") for m in range(n % 7 + 1)]

@@ -7,13 +7,15 @@ The rules kept here:
 * a file that may no longer be what we wrote is left for good and a new one continues the chain:
   after a failed fdatasync (the kernel drops what it could not write and tells only once), after a
   failed taking back, when the file was deleted, replaced or written to by somebody else;
-* every file says in its opening why it was begun and where the chain stood;
+* every file says in its opening why it was begun and where the chain stood; it gets its name when
+  that is on the disk, so that no kill and no loss of power leaves a file of ours that says nothing;
 * a file is locked by the process that writes it; a second writer for one worker is refused.
 
-Names: `<UTC start>-w<worker>-<pid>.jsonl`, mode 0600.  A file is followed by the next one when it
+Names: `<UTC start>-w<worker>-<pid>.jsonl`, mode 0600; `.begun` behind that while it is begun.  A file is followed by the next one when it
 has reached `max_bytes`; it may exceed it by one batch.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ from strongroom.audit.tail import newest, tail
 from strongroom.clock import Clock, iso8601
 
 _MODE = 0o600
+_BEGUN = ".begun"  # behind the name of a file whose opening is not on the disk yet
 _LOOK_EVERY = 1.0  # seconds between two looks at the path; the open file is looked at each time
 _NOT_YET = float("-inf")
 
@@ -122,7 +125,10 @@ class Writer:
         now = self._clock.true_now()
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         path = self._folder / f"{stamp}-w{self._worker}-{os.getpid()}.jsonl"
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        named = path.with_name(path.name + _BEGUN)
+        fd = os.open(
+            named, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE
+        )
         before = self._place
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,12 +144,14 @@ class Writer:
             sheet = _Sheet(fd, path, os.fstat(fd).st_ino)
             self._length, self._distrusted = 0, ""
             self._append(sheet, chain.opening_line(opening), 0)
+            os.fdatasync(fd)
+            named = _renamed(named, path)
             if self._durable:
                 _sync_folder(self._folder)
         except OSError:
             self._place = before
             os.close(fd)
-            path.unlink(missing_ok=True)  # it says nothing yet, so nothing is lost with it
+            named.unlink(missing_ok=True)  # it says nothing yet, so nothing is lost with it
             raise
         self._sheet, self._number = sheet, self._number + 1
         self._looked = now
@@ -185,6 +193,7 @@ class Writer:
 
     def _continued(self) -> tuple[str, int, Previous | None, Place]:
         """Chain, number of its last file, where that ended, and the place to go on from."""
+        self._clear()
         found = newest(self._folder, self._worker)
         if found is None:
             return next(identifiers()), 0, None, Place(0, START)
@@ -200,6 +209,21 @@ class Writer:
         place = Place(end.seal.sequence, end.seal.value)
         previous = Previous(path.name, end.length, place.sequence, place.value.hex())
         return opening.chain, opening.number, previous, place
+
+    def _clear(self) -> None:
+        """Take away what a kill left of this worker's files before they had a name."""
+        for path in self._folder.glob(f"*{_BEGUN}"):
+            if chain.worker_of(path.name.removesuffix(_BEGUN)) == self._worker:
+                _require_unlocked(path)
+                path.unlink()
+
+
+def _renamed(begun: Path, path: Path) -> Path:
+    """Give a file its name.  Raises: FileExistsError rather than put it in another's place."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    begun.rename(path)
+    return path
 
 
 def _require_unlocked(path: Path) -> None:
