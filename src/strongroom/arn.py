@@ -11,6 +11,7 @@ PARTITION_OF_REGION_PREFIX = (
     ("us-isof-", "aws-iso-f"),
     ("eusc-", "aws-eusc"),
 )
+_ELSEWHERE = tuple(prefix for prefix, _ in PARTITION_OF_REGION_PREFIX)
 
 
 class Arn(NamedTuple):
@@ -34,6 +35,8 @@ class Arn(NamedTuple):
 
 def partition_of(region: str) -> str:
     """The partition that a Region belongs to, by its name; `aws` for any other name."""
+    if not region.startswith(_ELSEWHERE):
+        return "aws"
     for prefix, partition in PARTITION_OF_REGION_PREFIX:
         if region.startswith(prefix):
             return partition

@@ -20,19 +20,23 @@ class Door:
         return answer
 
 
+def said(answer):
+    return answer.status, answer.body
+
+
 def test_it_lives_and_is_ready_or_says_why_not():
     door = Door()
-    assert door.ask(b"GET", b"/livez")[::2] == (200, b"ok\n")
-    assert door.ask(b"HEAD", b"/readyz")[::2] == (200, b"ok\n")
+    assert said(door.ask(b"GET", b"/livez")) == (200, b"ok\n")
+    assert said(door.ask(b"HEAD", b"/readyz")) == (200, b"ok\n")
     door.reason = "the database does not answer"
-    assert door.ask(b"GET", b"/readyz")[::2] == (503, b"not ready: the database does not answer\n")
+    assert said(door.ask(b"GET", b"/readyz")) == (503, b"not ready: the database does not answer\n")
     assert door.ask(b"GET", b"/livez").status == 200
 
 
 def test_metrics_are_there_if_asked_for():
     assert Door().ask(b"GET", b"/metrics").status == 418
     answer = Door(metrics=lambda: b"up 1\n").ask(b"GET", b"/metrics")
-    assert answer[::2] == (200, b"up 1\n")
+    assert said(answer) == (200, b"up 1\n")
     assert b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" in answer.headers
 
 
@@ -47,4 +51,4 @@ def test_metrics_are_there_if_asked_for():
     ],
 )
 def test_everything_else_is_the_apps(method, target, headers):
-    assert Door().ask(method, target, headers) == (418, b"", target)
+    assert Door().ask(method, target, headers) == Answer(418, b"", target)

@@ -9,11 +9,11 @@ import pytest
 from keeping import HERE, NOW, STRANGER, keep_alias, keep_grant, keep_identities, keep_key
 
 from strongroom.errors import NotReady
+from strongroom.keys.credential import Credential
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
 from strongroom.storage import changes
-from strongroom.storage.books import Credential
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry

@@ -17,10 +17,10 @@ from keeping import (
 from sqlalchemy import delete, select, update
 from tests.conftest import init, start
 
+from strongroom.keys.credential import Credential
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.storage import schema
-from strongroom.storage.books import Credential
 from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
 

@@ -75,7 +75,7 @@ class Writer:
         Raises: OSError, and then nothing of the batch counts.
         """
         sheet = self._usable()
-        self._append(sheet, b"\n".join(records) + b"\n", len(records))
+        self._append(sheet, b"\n".join((*records, b"")), len(records))
 
     def close(self) -> None:
         """End the file with a seal that says so.  Raises: OSError; the file is let go all the same."""

@@ -10,7 +10,6 @@ from strongroom.metering.meter import Meter
 from strongroom.metering.scrape import scrape
 from strongroom.metering.slots import Slots
 from strongroom.server.exchange import Exchange
-from strongroom.server.http import Request
 from strongroom.server.operations import Endpoint, Offered
 
 
@@ -25,14 +24,13 @@ class Counting:
         )
         self._slots = Slots(folder, self._layout)
         self._meter = Meter(self._layout, self._slots)
+        self.begun = self._meter.begun
+        """`begun(length)`: a request has arrived, with a body of so many bytes."""
         self._places: dict[Endpoint | None, int] = {}
-
-    def begun(self, request: Request) -> None:
-        self._meter.begun(len(request.body))
 
     def ended(self, exchange: Exchange) -> None:
         endpoint, fault, answer = exchange.endpoint, exchange.fault, exchange.answer
-        place = self._place(endpoint)
+        place = self._places.get(endpoint) or self._place(endpoint)
         took = int((time.perf_counter() - exchange.began) * 1e9)
         if fault is None:
             self._meter.succeeded(place, took)
@@ -41,14 +39,12 @@ class Counting:
         self._meter.ended(0 if answer is None else len(answer.body))
 
     def _place(self, endpoint: Endpoint | None) -> int:
-        try:
-            return self._places[endpoint]
-        except KeyError:
+        if endpoint is None:
             place = self._meter.place("", "")
-            if endpoint is not None:
-                place = self._meter.place(endpoint.service.source, endpoint.name)
-            self._places[endpoint] = place
-            return place
+        else:
+            place = self._meter.place(endpoint.service.source, endpoint.name)
+        self._places[endpoint] = place
+        return place
 
     def page(self) -> bytes:
         """The text of `/metrics`, over all workers."""

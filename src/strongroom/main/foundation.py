@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.errors import SetupError
+from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
 from strongroom.server.harden import harden
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
-from strongroom.storage.books import Credential
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
 from strongroom.storage.migrations import migrate

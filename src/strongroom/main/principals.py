@@ -14,6 +14,7 @@ import msgspec
 
 from strongroom.arn import partition_of
 from strongroom.errors import ExpiredToken, UnrecognizedClient
+from strongroom.keys.credential import Credential
 from strongroom.keys.session import PREFIX, Session, opened
 from strongroom.policy.caller import Caller, Kind, Named, role_key
 from strongroom.policy.compiled import Policy, Use, compile_policy
@@ -24,19 +25,6 @@ from strongroom.services.principal import Principal
 from strongroom.storage.registry import Registry
 
 _MOST_KEPT = 8_192
-
-
-class Signer(NamedTuple):
-    """What a signature is verified with, and whom it speaks for."""
-
-    key_id: str
-    secret: str
-    account: str
-    user: str = ""  # a unique id; nothing for the root user
-    session: Session | None = None
-
-    def __repr__(self) -> str:
-        return f"Signer(key_id={self.key_id!r}, account={self.account!r})"
 
 
 class Credentials:
@@ -50,50 +38,37 @@ class Credentials:
         registry: Registry,
         session_key: bytes,
         now: Callable[[], float],
-        known_to_all: Callable[[str], Signer | None] = lambda _: None,
+        known_to_all: Callable[[str], Credential | None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._session_key = session_key
         self._now = now
         self._known_to_all = known_to_all
-        self._kept: OrderedDict[tuple[str, bytes | None], Signer] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bytes], Credential] = OrderedDict()
 
-    def __call__(self, key_id: str, token: bytes | None) -> Signer | None:
+    def __call__(self, key_id: str, token: bytes | None) -> Credential | None:
         """UnrecognizedClient and ExpiredToken for sessions that are none, or over."""
         if token is not None or key_id.startswith(PREFIX):
             return self._of_session(key_id, token or b"")
-        found = self._known_to_all(key_id)
-        if found is not None:
-            return found
-        credential = self._registry.credential(key_id)
-        if credential is None:
-            return None
-        signer = self._kept.get((key_id, None))
-        if signer is None or signer.secret is not credential.secret:
-            signer = Signer(key_id, credential.secret, credential.account, credential.user)
-            self._keep((key_id, None), signer)
-        return signer
+        return self._known_to_all(key_id) or self._registry.credential(key_id)
 
-    def _of_session(self, key_id: str, token: bytes) -> Signer | None:
-        signer = self._kept.get((key_id, token))
-        if signer is None:
+    def _of_session(self, key_id: str, token: bytes) -> Credential | None:
+        credential = self._kept.get((key_id, token))
+        if credential is None:
             session = opened(self._session_key, key_id, token)
             if session is None:
                 return None
-            signer = Signer(key_id, session.secret, session.account, session.of, session)
-            self._keep((key_id, token), signer)
-        if signer.session is not None and signer.session.expires <= self._now():
+            credential = Credential(key_id, session.secret, session.account, session.of, session)
+            self._kept[key_id, token] = credential
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        if credential.session is not None and credential.session.expires <= self._now():
             raise ExpiredToken("The security token included in the request is expired")
-        return signer
-
-    def _keep(self, name: tuple[str, bytes | None], signer: Signer) -> None:
-        self._kept[name] = signer
-        if len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        return credential
 
 
 class _Kept(NamedTuple):
-    signer: Signer
+    credential: Credential
     identity: Identity | None
     made: Principal
 
@@ -105,37 +80,37 @@ class Principals:
         self._registry = registry
         self._kept: OrderedDict[tuple[int, int | str], _Kept] = OrderedDict()
 
-    def __call__(self, signer: Signer, region: str) -> Principal:
+    def __call__(self, credential: Credential, region: str) -> Principal:
         """UnrecognizedClient if what signed speaks for nobody any more."""
         identity = None
         name: tuple[int, int | str]
-        if signer.user:
-            identity = self._registry.identity(signer.account, signer.user)
+        if credential.user:
+            identity = self._registry.identity(credential.account, credential.user)
             if identity is None:
                 raise UnrecognizedClient
-            name = id(signer), id(identity)
+            name = id(credential), id(identity)
         else:
-            name = id(signer), partition_of(region)
+            name = id(credential), region  # which says the partition
         kept = self._kept.get(name)
         if kept is None:
             # An entry holds what its name is made of, so no other object can come by that name.
-            made = _root(signer, region) if identity is None else _made(signer, identity)
-            kept = self._kept[name] = _Kept(signer, identity, made)
+            made = _root(credential, region) if identity is None else _made(credential, identity)
+            kept = self._kept[name] = _Kept(credential, identity, made)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return kept.made
 
 
-def _root(signer: Signer, region: str) -> Principal:
-    made = principal.root(partition_of(region), signer.account, signer.key_id)
-    if signer.session is None:
+def _root(credential: Credential, region: str) -> Principal:
+    made = principal.root(partition_of(region), credential.account, credential.key_id)
+    if credential.session is None:
         return made
-    context = {**made.context, **_of_session(signer.session)}
-    return replace(made, context=context, session=signer.session)
+    context = {**made.context, **_of_session(credential.session)}
+    return replace(made, context=context, session=credential.session)
 
 
-def _made(signer: Signer, identity: Identity) -> Principal:
-    session = signer.session
+def _made(credential: Credential, identity: Identity) -> Principal:
+    session = credential.session
     caller = _caller(identity, session)
     return Principal(
         caller,
@@ -147,7 +122,7 @@ def _made(signer: Signer, identity: Identity) -> Principal:
         context=_context(caller, identity, session),
         session=session,
         user_id=_user_id(identity, session),
-        identity_json=_recorded(caller, identity, signer),
+        identity_json=_recorded(caller, identity, credential),
     )
 
 
@@ -226,16 +201,16 @@ def _compiled(document: Document, use: Use) -> Policy:
     return compile_policy(document.text, use, document.name)
 
 
-def _recorded(caller: Caller, identity: Identity, signer: Signer) -> bytes:
+def _recorded(caller: Caller, identity: Identity, credential: Credential) -> bytes:
     """`userIdentity` of the audit log.  Source: CloudTrail User Guide, "userIdentity element"."""
-    session = signer.session
+    session = credential.session
     kinds = {Kind.USER: "IAMUser", Kind.SESSION: "AssumedRole", Kind.FEDERATED: "FederatedUser"}
     recorded: dict[str, object] = {
         "type": kinds[caller.kind],
         "principalId": _user_id(identity, session),
         "arn": caller.arn,
         "accountId": identity.account,
-        "accessKeyId": signer.key_id,
+        "accessKeyId": credential.key_id,
     }
     if caller.kind is Kind.USER:
         recorded["userName"] = identity.name

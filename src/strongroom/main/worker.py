@@ -28,6 +28,7 @@ from strongroom.backings.software import SoftwareBacking
 from strongroom.clock import Clock
 from strongroom.errors import Unavailable
 from strongroom.jobs import Done
+from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.key import Key
 from strongroom.keys.rotation import RotationType
@@ -35,7 +36,7 @@ from strongroom.keys.sealing import Tampered
 from strongroom.keys.session import session_key
 from strongroom.main import services
 from strongroom.main.counting import Counting
-from strongroom.main.principals import Credentials, Principals, Signer
+from strongroom.main.principals import Credentials, Principals
 from strongroom.main.recording import Recording, resources
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.harden import harden
@@ -88,7 +89,7 @@ class Ledger:
             return work(books)
 
 
-def known_to_all(key_id: str) -> Signer | None:
+def known_to_all(key_id: str) -> Credential | None:
     """The access keys of throw-away servers: `test`, and any account's twelve digits."""
     if key_id == "test":
         return _everybodys(key_id, _DEV_ACCOUNT)
@@ -98,8 +99,8 @@ def known_to_all(key_id: str) -> Signer | None:
 
 
 @lru_cache(maxsize=4_096)
-def _everybodys(key_id: str, account: str) -> Signer:
-    return Signer(key_id, _DEV_SECRET, account)
+def _everybodys(key_id: str, account: str) -> Credential:
+    return Credential(key_id, _DEV_SECRET, account)
 
 
 class Worker:
@@ -140,6 +141,7 @@ class Worker:
         if settings.throw_away:
             offered.append(services.offered_clock(self._page, clock.now, self._do_what_is_due))
         self._counting = Counting(folder.metrics, offered)
+        self._begun = self._counting.begun
         self._dispatch = Dispatcher(
             offered,
             credential=Credentials(
@@ -160,7 +162,7 @@ class Worker:
 
     def app(self, request: Request, reply: Reply) -> None:
         """What the listener serves."""
-        self._counting.begun(request)
+        self._begun(len(request.body))
         self._dispatch(request, reply)
 
     def metrics(self) -> bytes:

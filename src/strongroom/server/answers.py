@@ -82,7 +82,7 @@ class Printer:
 
     def print(self, answer: Answer, connection: bytes, method: bytes) -> bytes:
         """`connection` is a whole header line, or nothing; `method` is the request's."""
-        status, headers, body = answer
+        status, headers, body = answer.status, answer.headers, answer.body
         start = self._starts[status]
         if method == b"HEAD" or status in _BODILESS:
             end = b"\r\n" if status in _BODILESS else self._ends[len(body)]

@@ -9,7 +9,6 @@ What an app must keep: it runs on the loop's thread, it does not block, it does 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -30,7 +29,7 @@ class Request(msgspec.Struct, gc=False):
     tls: tuple[str, str] | None  # version and cipher: ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     status: int
     headers: bytes
     """Whole header lines, each with its CRLF.  Content-Length, Date, Connection and Server are

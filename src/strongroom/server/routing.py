@@ -10,7 +10,7 @@ is told which service to expect.  A request without any signature is told so bef
 parsed.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from strongroom.errors import MissingAuthenticationToken, UnknownOperation
 from strongroom.server.http import Request
@@ -22,9 +22,8 @@ _FORM = b"application/x-www-form-urlencoded"
 _RPC_V2_CBOR = b"rpc-v2-cbor"
 
 
-class Way(NamedTuple):
-    endpoint: Endpoint
-    content: Any  # what the endpoint's `decode` takes
+Way = tuple[Endpoint, Any]
+"""An endpoint, and what its `decode` takes."""
 
 
 class Router:
@@ -41,7 +40,7 @@ class Router:
         target = request.headers.get(b"x-amz-target")
         endpoint = None if target is None else self._targets.get(target)
         if endpoint is not None and request.method == b"POST":
-            return Way(endpoint, request.body)
+            return endpoint, request.body
         if b"authorization" not in request.headers:
             raise MissingAuthenticationToken
         if target is not None:
@@ -58,7 +57,7 @@ class Router:
         endpoint = route and self._table.get((Protocol.CBOR, route.service, route.operation))
         if not endpoint:
             raise UnknownOperation
-        return Way(endpoint, request.body)
+        return endpoint, request.body
 
     def _by_form(self, request: Request) -> Way:
         asked = request.target.partition(b"?")[2]
@@ -67,7 +66,7 @@ class Router:
         endpoint = self._table.get((Protocol.QUERY, form.version, form.action))
         if endpoint is None:
             raise query.unknown(form)
-        return Way(endpoint, form.parameters)
+        return endpoint, form.parameters
 
 
 def protocol_of(request: Request) -> Protocol:

@@ -21,13 +21,14 @@ from typing import Generic, TypeVar
 
 from strongroom.errors import NotReady
 from strongroom.keys.alias import Alias
+from strongroom.keys.credential import Credential
 from strongroom.keys.grant import Grant
 from strongroom.keys.grant_rules import MOST_OF_A_KEY
 from strongroom.keys.hierarchy import Domain
 from strongroom.keys.key import About, Key
 from strongroom.policy.identity import Identity
 from strongroom.storage import changes
-from strongroom.storage.books import Books, Credential
+from strongroom.storage.books import Books
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page

@@ -7,7 +7,7 @@ writes, and remembers what it touched.  It speaks of keys, aliases, grants, user
 from dataclasses import dataclass
 
 from strongroom.keys.key import About, Key
-from strongroom.storage.books.accounts import Accounts, Credential
+from strongroom.storage.books.accounts import Accounts
 from strongroom.storage.books.book import Place
 from strongroom.storage.books.grants import Grants
 from strongroom.storage.books.identities import Identities
@@ -23,4 +23,4 @@ class Books(Accounts, Grants, Identities, Keys, Tags):
         return About(tuple(alias.name for alias in self.aliases_of(key)), self.tags(key))
 
 
-__all__ = ["Books", "Credential", "Place"]
+__all__ = ["Books", "Place"]

@@ -1,10 +1,11 @@
 """Accounts, their aliases and access keys."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import Cell
 from strongroom.policy.entities import AccessKey
 from strongroom.storage import schema
@@ -14,18 +15,6 @@ from strongroom.storage.rows import checked, signed
 
 _KEYS = schema.access_keys
 _ALIASES = schema.iam_account_aliases
-
-
-class Credential(NamedTuple):
-    """An access key and whose it is."""
-
-    key_id: str
-    secret: str
-    account: str
-    user: str = ""  # the unique id of the user it belongs to; the account's root user has none
-
-    def __repr__(self) -> str:
-        return f"Credential(key_id={self.key_id!r}, account={self.account!r}, user={self.user!r})"
 
 
 @dataclass(slots=True)
