@@ -15,6 +15,8 @@ COMMANDS = [
     "doctor",
     "account",
     "policy",
+    "explain",
+    "who-can",
     "env",
     "clock",
     "encrypt",

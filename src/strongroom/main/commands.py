@@ -8,6 +8,7 @@ sentence that says what to do, without a stack trace, and exit code 1.
 """
 
 import gc
+import json
 import os
 import secrets
 import sys
@@ -20,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from strongroom import __version__
-from strongroom.cli import clock, environment, files, policies
+from strongroom.cli import clock, environment, explanations, files, policies
 from strongroom.errors import Fault, SetupError
 
 app = typer.Typer(
@@ -240,6 +241,100 @@ app.command(name="encrypt")(files.encrypt)
 app.command(name="decrypt")(files.decrypt)
 
 app.add_typer(policies.policy, name="policy")
+
+Kept = Annotated[
+    Path,
+    typer.Option("--data", metavar="DIR", envvar="STRONGROOM_DATA", help="The data folder."),
+]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", metavar="NAME=VALUE", help="A condition key of the request; may be repeated."
+    ),
+]
+EncryptionContext = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encryption-context", metavar="NAME=VALUE", help="A pair of it; may be repeated."
+    ),
+]
+Region = Annotated[
+    str, typer.Option("--region", help="Of a key that is not named by its ARN; else any.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def explain(
+    data: Kept,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REQUEST-ID | PRINCIPAL ACTION [RESOURCE]",
+            help="An id of the audit log; or an ARN, an action, and a key or a role.",
+        ),
+    ],
+    context: Conditions = None,
+    encryption_context: EncryptionContext = None,
+    region: Region = "",
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a request was denied or allowed, or would be.
+
+    Every layer that has a say, the statement that decided, the conditions that failed with what
+    they wanted and what they saw, and what would have to change. The exit code is 0 whatever was
+    decided.
+    """
+    with _one_sentence():
+        from strongroom.main import questions
+
+        ask = lambda: read_passphrase(passphrase_file)  # noqa: E731
+        given = questions.context_of(context or (), encryption_context or ())
+        match words:
+            case [request_id]:
+                if given or region:
+                    fail("a past request has its circumstances in the audit log; give none")
+                told = questions.request(data, root_key, ask, request_id)
+                show = explanations.show_request
+            case [_, _] | [_, _, _]:
+                told = questions.hypothetical(data, root_key, ask, words, region, given)
+                show = explanations.show
+            case _:
+                fail("give a request id; or a principal, an action, and perhaps a key or a role")
+        print_json(told) if as_json else show(told)
+
+
+@app.command(name="who-can")
+def who_can(
+    data: Kept,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="As kms:Decrypt.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="An ARN, an id or an alias.")],
+    context: Conditions = None,
+    encryption_context: EncryptionContext = None,
+    region: Region = "",
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every principal, in any account, that may do something with a key, and by which ways.
+
+    By the key policy, by what it leaves to an account and that account's policies, by a grant, by
+    a role and those who may assume it; with the conditions that hold for some requests only.
+    """
+    with _one_sentence():
+        from strongroom.main import questions
+
+        given = questions.context_of(context or (), encryption_context or ())
+        ask = lambda: read_passphrase(passphrase_file)  # noqa: E731
+        told = questions.who_can(data, root_key, ask, action, key, region, given)
+        print_json(told) if as_json else explanations.show_reach(told)
+
+
+def print_json(told: dict[str, object]) -> None:
+    print(json.dumps(told, indent=2))  # noqa: T201
+
 
 accounts = typer.Typer(help="The accounts of a data folder.", no_args_is_help=True)
 app.add_typer(accounts, name="account")

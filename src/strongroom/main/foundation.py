@@ -104,11 +104,18 @@ def add_account(store: Store, account: str, name: str) -> Credential:
 
 
 def lay_throw_away(data: Path) -> RootKey:
-    """Make a folder whose root key is kept nowhere, and ends with the process."""
+    """Make a folder that is removed with all its keys when its server ends.
+
+    Its root key lies in it, for nothing in it is worth a thief's while, and `strongroom explain`
+    and `who-can` want to read it.
+    """
     folder = Folder(data)
     folder.make()
     root = rootkey.new_root_key()
+    root_key = data / "root-key"
+    rootkey.write_file(root_key, root)
     open_store(folder, root, Page.make(folder.page)).close()
+    folder.describe(root, {"kind": "file", "path": str(root_key)})
     return root
 
 

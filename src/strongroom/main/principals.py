@@ -94,7 +94,9 @@ class Principals:
         kept = self._kept.get(name)
         if kept is None:
             # An entry holds what its name is made of, so no other object can come by that name.
-            made = _root(credential, region) if identity is None else _made(credential, identity)
+            made = (
+                _root(credential, region) if identity is None else of_identity(credential, identity)
+            )
             kept = self._kept[name] = _Kept(credential, identity, made)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -109,7 +111,8 @@ def _root(credential: Credential, region: str) -> Principal:
     return replace(made, context=context, session=credential.session)
 
 
-def _made(credential: Credential, identity: Identity) -> Principal:
+def of_identity(credential: Credential, identity: Identity) -> Principal:
+    """The principal that a user's or a role's credential speaks for."""
     session = credential.session
     caller = _caller(identity, session)
     return Principal(

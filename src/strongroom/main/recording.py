@@ -102,9 +102,11 @@ def _elements(exchange: Exchange) -> bytes:
 
 
 def _additional(call: Call | None) -> bytes:
-    if call is None or not call.material_id:
+    if call is None:
         return b""
-    return _material(call.material_id)
+    if call.explanation:
+        return b'{"authorization":%b}' % call.explanation
+    return _material(call.material_id) if call.material_id else b""
 
 
 @lru_cache(maxsize=4096)

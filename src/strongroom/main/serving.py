@@ -95,6 +95,7 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
 
     def ready(taken: int) -> None:
         lines = exports(f"http://{_LOOPBACK}:{taken}", "us-east-1", "test", "test")
+        lines.append(f"export STRONGROOM_DATA={path}")
         print("\n".join(lines), flush=True)  # noqa: T201
 
     harden()

@@ -38,6 +38,7 @@ class Condition:
     holds: Test
     broken: str  # why it cannot be decided, if it cannot
     keys: frozenset[str]  # all that it looks at, variables included
+    written: str  # the key as it is written
 
 
 def together(conditions: Sequence[Condition]) -> Test | None:
@@ -118,12 +119,18 @@ def compile_condition(
     found = form(name)
     if broken or found is None:
         return Condition(
-            name, lower, tuple(values), lambda _: deny, broken or "unknown", frozenset((lower,))
+            name,
+            lower,
+            tuple(values),
+            lambda _: deny,
+            broken or "unknown",
+            frozenset((lower,)),
+            key,
         )
     if found.base == "Null":
         wanted = {value.lower() == "true" for value in values}
         test: Test = lambda context: (not context.get(asked_for, ())) in wanted  # noqa: E731
-        return Condition(name, lower, tuple(values), test, "", frozenset((lower,)))
+        return Condition(name, lower, tuple(values), test, "", frozenset((lower,)), key)
     operator = OPERATORS[found.base]
     fixed, templates = [], []
     for value in values:
@@ -134,7 +141,7 @@ def compile_condition(
             templates.append(filled)
     test = _test(found, asked_for, operator, fixed, templates, deny=deny)
     asked = {part.key for each in templates for part in each.parts if hasattr(part, "key")}
-    return Condition(name, lower, tuple(values), test, "", frozenset(asked | {lower}))
+    return Condition(name, lower, tuple(values), test, "", frozenset(asked | {lower}), key)
 
 
 def _test(

@@ -60,7 +60,9 @@ class Weighed:
         failed = [asked for asked in self.conditions if not asked.holds]
         if not failed:
             return ""
-        return f"its condition {failed[0].condition.operator} on {failed[0].condition.key} fails"
+        return (
+            f"its condition {failed[0].condition.operator} on {failed[0].condition.written} fails"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _remedies(question: Question, decision: Decision, layers: Sequence[LayerVerd
         return [
             f"take away {named} ({where}), or make it spare this request",
             *(
-                f"or let its condition {each.operator} on {each.key} not hold: it wants "
+                f"or let its condition {each.operator} on {each.written} not hold: it wants "
                 f"{_listed(each.values)}"
                 for each in statement.conditions
             ),
@@ -230,9 +232,7 @@ def _failed(weighed: Weighed) -> str:
         if not asked.holds:
             wanted = _listed(asked.condition.values)
             seen = "it is absent" if asked.seen is None else f"it is {_listed(asked.seen)}"
-            return (
-                f"{asked.condition.operator} wants {asked.condition.key} to be {wanted}, and {seen}"
-            )
+            return f"{asked.condition.operator} wants {asked.condition.written} to be {wanted}, and {seen}"
     return weighed.why_not
 
 

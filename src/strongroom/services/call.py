@@ -6,7 +6,13 @@ from typing import Any
 import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.policy.explain import explain
+from strongroom.policy.layers import Layers, Question
+from strongroom.policy.told import recorded
+from strongroom.policy.variables import Context
 from strongroom.services.principal import Principal
+
+_MOST_EXPLANATION = 24 * 1024  # bytes; CloudTrail's additionalEventData has at most 28 KB
 
 
 class Call(msgspec.Struct):
@@ -20,6 +26,11 @@ class Call(msgspec.Struct):
     secure: bool = False  # it came over TLS
     resources: list[str] = []  # ARNs of keys, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
+    explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
+
+    def denied(self, question: Question, layers: Layers, context: Context) -> None:
+        """Keep why, so that the audit record can tell when the policies are others."""
+        self.explanation = recorded(explain(question, layers, context), _MOST_EXPLANATION)
 
     @property
     def account(self) -> str:

@@ -45,8 +45,10 @@ def require(
         resource,
         call.account if owner in ("", aws_managed.ACCOUNT) else owner,
     )
-    decision = decide(question, who.layers(), Circumstances(call, lambda: context))
+    layers, circumstances = who.layers(), Circumstances(call, lambda: context)
+    decision = decide(question, layers, circumstances)
     if not decision.allows:
+        call.denied(question, layers, circumstances)
         raise AccessDenied(
             denial(
                 question,

@@ -21,8 +21,9 @@ from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
 from strongroom.policy import grants as policy_grants
 from strongroom.policy.compiled import Policy, Use, compile_policy
-from strongroom.policy.decide import Decision, Prepared, decide, prepare
+from strongroom.policy.decide import Prepared, decide, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
+from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, nothing
@@ -86,26 +87,21 @@ def require(
     if decision.allows:
         return None
     beside = decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies
-    granted = _granted(kms, call, prepared.question, key, besides) if beside else None
-    if granted is None:
-        refuse(call, prepared.question, decision, on)
-    return granted
-
-
-def _granted(
-    kms: Kms | KmsBooks, call: Call, question: Question, key: Key, besides: Besides
-) -> Grant | None:
-    """The grant by which a request is allowed that no policy allows; None if there is none."""
-    caller = call.who.caller
-    named = (*caller.names, f"arn:{partition_of(key.region)}:iam::{caller.account}:root")
-    grants = kms.books.grants(key.account, key.region, key.id, named)
-    if not grants:
-        return None
+    grants = _grants(kms, call.who, key) if beside else ()
     layers = _layers(call.who, key, [weighed(grant) for grant in grants])
-    decision = decide(question, layers, OfKey(kms, call, key, besides))
+    circumstances = OfKey(kms, call, key, besides)
+    if grants:
+        decision = decide(prepared.question, layers, circumstances)
     if decision.grant is None:
-        return None
+        refuse(call, prepared.question, layers, circumstances, on)
     return next(grant for grant in grants if grant.id == decision.grant.id)
+
+
+def _grants(kms: Kms | KmsBooks, who: Principal, key: Key) -> Sequence[Grant]:
+    """The grants of a key that mean the caller, or its account."""
+    caller = who.caller
+    named = (*caller.names, f"arn:{partition_of(key.region)}:iam::{caller.account}:root")
+    return kms.books.grants(key.account, key.region, key.id, named)
 
 
 def require_account(
@@ -118,10 +114,10 @@ def require_account(
 ) -> None:
     """AccessDenied unless the caller's own policies allow what is about no key: `CreateKey`."""
     question = _question(call.who, action, resource, call.account)
-    prepared = prepare(question, _layers(call.who, None))
-    decision = prepared.settled or prepared.decide(OfKey(kms, call, None, besides))
-    if not decision.allows:
-        refuse(call, question, decision)
+    layers = _layers(call.who, None)
+    circumstances = OfKey(kms, call, None, besides)
+    if not decide(question, layers, circumstances).allows:
+        refuse(call, question, layers, circumstances)
 
 
 def allows(
@@ -135,7 +131,7 @@ def allows(
 def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:
     """For what does not exist in another account: refused as if it did and were not shared."""
     question = _question(call.who, action, arn, account)
-    refuse(call, question, prepare(question, _layers(call.who, None)).decide({}))
+    refuse(call, question, _layers(call.who, None), {})
 
 
 def behind_ciphertext(call: Call, action: str) -> AccessDenied:
@@ -152,11 +148,25 @@ def behind_ciphertext(call: Call, action: str) -> AccessDenied:
     )
 
 
-def refuse(call: Call, question: Question, decision: Decision, on: str = "") -> NoReturn:
-    """AccessDenied in AWS's words for the layer that decided."""
+def refuse(
+    call: Call, question: Question, layers: Layers, circumstances: Context, on: str = ""
+) -> NoReturn:
+    """AccessDenied in AWS's words for the layer that decides, and why, for the audit record."""
+    decision = decide(question, layers, circumstances)
+    call.denied(question, layers, circumstances)
     raise AccessDenied(
         denial(question, decision.verdict, decision.layer, caller=call.principal, on=on)
     )
+
+
+def asked(
+    who: Principal, action: str, key: Key, grants: Sequence[Grant] = ()
+) -> tuple[Question, Layers]:
+    """Whether `who` may do `action` to a key, with everything that has a say; for questions that
+    nobody's request asks.
+    """
+    layers = _layers(who, key, [weighed(grant) for grant in grants])
+    return _question(who, action, key.arn, key.account), layers
 
 
 def _question(who: Principal, action: str, resource: str, account: str) -> Question:

@@ -42,9 +42,9 @@ def require_retirement(kms: KmsBooks, call: Call, grant: Grant) -> None:
     question = Question(who.caller, "kms:RetireGrant", grant.key_arn, grant.account)
     layers = who.layers(grants=[grants.Grant(grant.id, name, _RETIRING) for name in grant.retirers])
     key = kms.books.key(grant.account, grant.region, grant.key_id)
-    decision = decide(question, layers, OfKey(kms, call, key, partial(_of_constraint, grant)))
-    if not decision.allows:
-        access.refuse(call, question, decision)
+    circumstances = OfKey(kms, call, key, partial(_of_constraint, grant))
+    if not decide(question, layers, circumstances).allows:
+        access.refuse(call, question, layers, circumstances)
 
 
 _RETIRING = frozenset({"kms:retiregrant"})

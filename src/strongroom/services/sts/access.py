@@ -21,10 +21,12 @@ def require_role(call: Call, action: str, role: Identity, besides: Besides) -> N
     where it leaves it to her account, or is another account's.
     """
     question = Question(call.who.caller, f"sts:{action}", role.arn, role.account)
-    layers = call.who.layers(_trust(role.trust, tuple(role.principals.items())))
-    decision = decide(question, layers, Circumstances(call, besides))
+    layers = call.who.layers(trust_policy(role))
+    circumstances = Circumstances(call, besides)
+    decision = decide(question, layers, circumstances)
     if decision.allows:
         return
+    call.denied(question, layers, circumstances)
     if not question.same_account:
         raise absent(call, action, role.arn)
     raise AccessDenied(
@@ -35,8 +37,10 @@ def require_role(call: Call, action: str, role: Identity, besides: Besides) -> N
 def require_own(call: Call, action: str, besides: Besides = nothing) -> None:
     """AccessDenied unless the caller's own policies allow what is about no role."""
     question = Question(call.who.caller, f"sts:{action}", call.principal, call.account)
-    decision = decide(question, call.who.layers(), Circumstances(call, besides))
+    layers, circumstances = call.who.layers(), Circumstances(call, besides)
+    decision = decide(question, layers, circumstances)
     if not decision.allows:
+        call.denied(question, layers, circumstances)
         raise AccessDenied(
             denial(question, decision.verdict, decision.layer, caller=call.principal)
         )
@@ -49,6 +53,11 @@ def absent(call: Call, action: str, arn: str) -> AccessDenied:
     return AccessDenied(
         f"User: {call.principal} is not authorized to perform: sts:{action} on resource: {arn}"
     )
+
+
+def trust_policy(role: Identity) -> Policy:
+    """Whom the role lets in, compiled."""
+    return _trust(role.trust, tuple(role.principals.items()))
 
 
 @lru_cache(maxsize=1_024)

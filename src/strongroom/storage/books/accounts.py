@@ -40,6 +40,14 @@ class Accounts(Entities):
         found = [checked(self.domain(str(row["account"]), ""), table, row) for row in rows]
         return [(str(row["account"]), str(row["name"]), float(row["created"])) for row in found]  # type: ignore[arg-type]
 
+    def accounts_known(self) -> list[str]:
+        """The numbers of all accounts for which anything was ever kept, in order."""
+        table = schema.domains
+        found = self.connection.execute(
+            select(table.c.account).distinct().order_by(table.c.account)
+        )
+        return list(found.scalars())
+
     def account_known(self, account: str) -> bool:
         """Whether anything was ever kept for it."""
         return self.domain(account, "") is not None

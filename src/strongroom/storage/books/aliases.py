@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.key import Key
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.book import Book, Place
 from strongroom.storage.changes import Kind
 
 
@@ -17,6 +17,14 @@ class Aliases(Book):
         table = schema.aliases
         row = self._one(table, account, region, table.c.name == name)
         return None if row is None else Alias(**row)
+
+    def places_of_alias(self, name: str) -> list[Place]:
+        """Where there are aliases of this name."""
+        table = schema.aliases
+        found = self.connection.execute(
+            select(table.c.account, table.c.region).where(table.c.name == name)
+        )
+        return [(account, region) for account, region in found]
 
     def put_alias(self, alias: Alias) -> None:
         """Keep an alias, in place of one of the same name."""

@@ -17,6 +17,7 @@ from strongroom.keys.specs import Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.storage import schema
 from strongroom.storage.books.aliases import Aliases
+from strongroom.storage.books.book import Place
 from strongroom.storage.books.materials import Materials
 from strongroom.storage.changes import Kind
 from strongroom.storage.rows import signed
@@ -34,6 +35,14 @@ class Keys(Materials, Aliases):
             return None
         materials = {m.id: m for m in self._materials(domain, key_id)}
         return _key(row, materials)
+
+    def places(self, key_id: str) -> list[Place]:
+        """Where there are keys of this id: multi-Region keys may be in several Regions."""
+        table = schema.keys
+        found = self.connection.execute(
+            select(table.c.account, table.c.region).where(table.c.key_id == key_id)
+        )
+        return [(account, region) for account, region in found]
 
     def owner(self, region: str, key_id: str) -> str | None:
         """The account that has a key of this id in the Region, whose row `key` will check."""

@@ -1,0 +1,304 @@
+"""Who may do what, asked of what is kept: what `strongroom explain` and `who-can` look up.
+
+Nothing decides here.  Principals, keys, roles and grants are read in one transaction and put
+together as the services put them together for a request; what a request would bring besides is
+supposed (`Supposed`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from strongroom.arn import Arn, partition_of
+from strongroom.backings.software import SoftwareBacking
+from strongroom.errors import SetupError
+from strongroom.keys.alias import PREFIX as ALIAS
+from strongroom.keys.credential import Credential
+from strongroom.keys.grant import Grant
+from strongroom.keys.key import Key
+from strongroom.keys.session import Session
+from strongroom.main.principals import of_identity
+from strongroom.policy.caller import Caller, Kind, Named
+from strongroom.policy.compiled import Policy, Use, compile_policy
+from strongroom.policy.entities import Role, User
+from strongroom.policy.identity import Identity
+from strongroom.policy.layers import Layers, Question
+from strongroom.policy.variables import Context
+from strongroom.services import principal
+from strongroom.services.call import Call
+from strongroom.services.circumstances import Circumstances
+from strongroom.services.kms import access
+from strongroom.services.kms.circumstances import OfKey
+from strongroom.services.kms.world import KmsBooks
+from strongroom.services.principal import Principal
+from strongroom.services.sts.access import trust_policy
+from strongroom.storage.books import Books
+
+_PAGE = 1_000  # grants read at a time
+_OF_REQUESTS = frozenset(
+    {"aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:sourceip", "aws:useragent"}
+)
+_FIXED = (
+    "aws:principalarn",
+    "aws:principalaccount",
+    "aws:principaltype",
+    "aws:username",
+    "aws:principalorg",
+    "aws:resource",
+    "kms:calleraccount",
+    "kms:customermaster",
+    "kms:key",
+    "kms:multiregion",
+    "kms:resourcealiases",
+)  # beginnings of keys that no request changes
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+class NoSuchThing(SetupError):
+    """What was asked about is not kept here."""
+
+
+class Supposed(Mapping[str, "str | tuple[str, ...]"]):
+    """The circumstances of a request that nobody has made: what was given, and what follows from
+    who and what it is about; of the rest it has nothing.
+    """
+
+    def __init__(self, known: Circumstances, given: Context) -> None:
+        self._known = known
+        self._given = given
+        self._of_role = known.call.who.caller.kind is Kind.SESSION
+
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        if name in self._given:
+            return self._given[name]
+        return default if name in _OF_REQUESTS else (self._known.get(name) or default)
+
+    def settled(self, name: str) -> bool:
+        """Whether no request by this principal could have it otherwise."""
+        if name in self._given:
+            return True
+        if name.startswith("aws:principaltag/"):
+            return not self._of_role  # a session brings tags of its own
+        return name.startswith(_FIXED) or name in (
+            "",
+            "aws:requestedregion",
+            "aws:principalisawsservice",
+        )
+
+    def __getitem__(self, name: str) -> "str | tuple[str, ...]":
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value  # type: ignore[return-value]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({*self._given, *self._known})
+
+    def __len__(self) -> int:
+        return len({*self._given, *self._known})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    question: Question
+    layers: Layers
+    supposed: Supposed
+
+
+class Authority:
+    """Reads of one transaction."""
+
+    def __init__(self, books: Books, now: float) -> None:
+        self._books = books
+        self._now = now
+        self._kms = KmsBooks(books, SoftwareBacking(), access.Decisions())
+
+    # Whom and what a question names
+
+    def principal(self, text: str) -> Principal:
+        """Of an account's digits, or the ARN of a root user, user, role or role's session.
+
+        NoSuchThing for what is not here; of another installation's account nothing is known but
+        its ARN, and its own policies are supposed to allow everything.
+        """
+        try:
+            caller = Caller.of_arn(text)
+        except ValueError as fault:
+            raise NoSuchThing(
+                f"{fault}; give the ARN of a user, a role, a session of a role or a root user"
+            ) from None
+        if caller.kind is Kind.ROOT:
+            return principal.root(caller.arn.split(":")[1], caller.account)
+        if caller.kind is Kind.SERVICE or not self._books.account_known(caller.account):
+            return stranger(caller)
+        arn = Arn.parse(text)
+        kind, _, rest = arn.resource.partition("/")
+        found: Identity | None = None
+        match kind:
+            case "user":
+                found = self._books.identity(caller.account, "user", rest.rpartition("/")[2])
+            case "role":
+                found = self._books.identity(caller.account, "role", rest.rpartition("/")[2])
+            case "assumed-role":
+                found = self._books.identity(caller.account, "role", rest.partition("/")[0])
+        if found is None or (kind in ("user", "role") and found.arn != text):
+            raise NoSuchThing(
+                f"there is no `{text}`; `aws iam list-{kind}s` tells which there are"
+                if kind in ("user", "role")
+                else f"there is no role for `{text}`"
+            )
+        return self.of_identity(found, rest.partition("/")[2] if kind == "assumed-role" else "")
+
+    def of_identity(self, identity: Identity, session: str = "") -> Principal:
+        """A user, or a role: one session of it, or if that has no name, any."""
+        if identity.kind == "user":
+            return of_identity(Credential("", "", identity.account, identity.unique_id), identity)
+        made = of_identity(
+            Credential(
+                "",
+                "",
+                identity.account,
+                identity.unique_id,
+                Session(
+                    kind="role",
+                    account=identity.account,
+                    of=identity.unique_id,
+                    name=session,
+                    secret="",
+                    issued=self._now,
+                    expires=self._now,
+                ),
+            ),
+            identity,
+        )
+        if session:
+            return made
+        names: dict[str, Named] = {
+            name: named for name, named in made.caller.names.items() if named is Named.LIMITED
+        }
+        return replace(made, caller=replace(made.caller, arn=identity.arn, names=names))
+
+    def key(self, text: str, region: str = "") -> Key:
+        """Of a key's id or ARN, an alias's name or ARN; NoSuchThing if it is not exactly one."""
+        resource, account = text, ""
+        if text.startswith("arn:"):
+            try:
+                arn = Arn.parse(text)
+            except ValueError as fault:
+                raise NoSuchThing(str(fault)) from None
+            region, account, resource = arn.region, arn.account, arn.resource
+        name = resource.removeprefix("key/")
+        by_alias = name.startswith(ALIAS)
+        places = self._books.places_of_alias(name) if by_alias else self._books.places(name)
+        found = []
+        for place in places:
+            if account in ("", place[0]) and region in ("", place[1]):
+                alias = self._books.alias(*place, name) if by_alias else None
+                key = self._books.key(*place, name if alias is None else alias.target)
+                found += [] if key is None else [key]
+        if not found:
+            where = f" in {region}" if region else ""
+            raise NoSuchThing(f"there is no key `{text}`{where}; give its ARN, its id or its alias")
+        if len(found) > 1:
+            listed = ", ".join(key.arn for key in found)
+            raise NoSuchThing(f"`{text}` is several keys; give the ARN of one: {listed}")
+        return found[0]
+
+    def role(self, arn: str) -> Identity:
+        try:
+            parsed = Arn.parse(arn)
+        except ValueError as fault:
+            raise NoSuchThing(str(fault)) from None
+        found = self._books.identity(parsed.account, "role", parsed.resource.rpartition("/")[2])
+        if found is None or found.arn != arn:
+            raise NoSuchThing(f"there is no role `{arn}`")
+        return found
+
+    # Questions
+
+    def of_key(
+        self,
+        who: Principal,
+        action: str,
+        key: Key,
+        given: Context,
+        grants: "tuple[Grant, ...] | None" = None,
+    ) -> Asked:
+        """May `who` do `action` (`Decrypt`) to a key?  Of its grants, those that mean `who`."""
+        if grants is None:
+            named = (
+                *who.caller.names,
+                *(
+                    (f"arn:{partition_of(key.region)}:iam::{who.account}:root",)
+                    if who.account
+                    else (who.arn,)
+                ),
+            )
+            grants = self._books.grants(key.account, key.region, key.id, named)
+        question, layers = access.asked(who, action, key, grants)
+        known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
+        return Asked(question, layers, Supposed(known, given))
+
+    def of_role(self, who: Principal, role: Identity, given: Context) -> Asked:
+        """May `who` have a session of a role?"""
+        question = Question(who.caller, "sts:AssumeRole", role.arn, role.account)
+        known = Circumstances(self._call(who, ""), lambda: given)
+        return Asked(question, who.layers(trust_policy(role)), Supposed(known, given))
+
+    def of_rest(self, who: Principal, action: str, resource: str, given: Context) -> Asked:
+        """May `who` do what only its own policies decide?"""
+        question = Question(who.caller, action, resource, who.account)
+        known = Circumstances(self._call(who, ""), lambda: given)
+        return Asked(question, who.layers(), Supposed(known, given))
+
+    def _call(self, who: Principal, region: str) -> Call:
+        return Call(who, region, self._now)
+
+    # Everybody
+
+    def everybody(self) -> Iterator[Principal]:
+        """Root user, users and roles of every account here."""
+        for account in self._books.accounts_known():
+            yield principal.root("aws", account)
+            for kind, name in ((User, "user"), (Role, "role")):
+                for entity in self._books.entities(kind, account):
+                    found = self._books.identity(account, name, entity.name)  # type: ignore[arg-type]
+                    if found is not None:
+                        yield self.of_identity(found)
+
+    def roles(self) -> Iterator[Identity]:
+        for account in self._books.accounts_known():
+            for entity in self._books.entities(Role, account):
+                found = self._books.identity(account, "role", entity.name)
+                if found is not None:
+                    yield found
+
+    def known(self, account: str) -> bool:
+        return self._books.account_known(account)
+
+    def grants(self, key: Key) -> Iterator[Grant]:
+        after = ""
+        while page := self._books.grants_of(key, None, after, _PAGE):
+            yield from page
+            after = page[-1].id
+
+    def arn_of(self, account: str, unique_id: str) -> str | None:
+        return self._books.arn_of(account, unique_id)
+
+
+def stranger(caller: Caller) -> Principal:
+    """Whose own policies are not here: they are supposed to allow everything."""
+    return Principal(
+        caller,
+        identity=(_SUPPOSED,),
+        context={"aws:principalarn": caller.arn, "aws:principalaccount": caller.account}
+        if caller.account
+        else {},
+    )
+
+
+_SUPPOSED: Policy = compile_policy(
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
+    Use.IDENTITY,
+    "the policies of its own account, which is not kept here and is supposed to allow it",
+)

@@ -1,0 +1,198 @@
+"""`strongroom explain` and `strongroom who-can`, from what a person typed to what is answered.
+
+Both read a data folder, whether or not a server runs on it, and change nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from strongroom.audit.event import Event
+from strongroom.errors import SetupError
+from strongroom.main import past, reaching
+from strongroom.main.authority import Asked, Authority
+from strongroom.main.foundation import administered
+from strongroom.policy.explain import explain
+from strongroom.policy.told import Told, told
+from strongroom.policy.variables import Context
+from strongroom.services.kms.circumstances import of_alias, of_context
+from strongroom.services.kms.grant_access import of_grants
+from strongroom.storage.folder import Folder
+
+
+class Unclear(SetupError):
+    """A question that cannot be asked."""
+
+
+def hypothetical(
+    data: Path,
+    root_key: Path | None,
+    passphrase: Callable[[], str],
+    words: Sequence[str],
+    region: str,
+    given: Context,
+) -> Told:
+    """What would be decided now on a request: principal, action and perhaps a resource."""
+    principal, action, resource = (*words, "*")[:3]
+    with (
+        administered(data, root_key, passphrase) as store,
+        store.reading() as books,
+    ):
+        authority = Authority(books, time.time())
+        return _told(_asked(authority, principal, action, resource, region, given))
+
+
+def request(
+    data: Path, root_key: Path | None, passphrase: Callable[[], str], request_id: str
+) -> Told:
+    """A past request: `record` is what the audit log says of it; `then` why it was denied, as it
+    was kept; `now` what would be decided on it now; `changed` the documents that are others since.
+    """
+    found = past.find(Folder(data.absolute()).audit, request_id)
+    then = past.explanation(found)
+    answer: Told = {"record": _record(found)}
+    now: list[Told] = []
+    unknown = ""
+    with (
+        administered(data, root_key, passphrase) as store,
+        store.reading() as books,
+    ):
+        authority = Authority(books, time.time())
+        asked = past.halves(found)
+        if then is not None:
+            asked = [past.Half(str(then["action"]), str(then["resource"]))]
+        for half in asked:
+            context: Context = {
+                **past.circumstances(found),
+                **of_context(past.encryption_context(found, half.action)),
+            }
+            try:
+                now.append(
+                    _told(
+                        _asked(
+                            authority,
+                            past.principal(found),
+                            half.action,
+                            half.resource,
+                            "",
+                            context,
+                        )
+                    )
+                )
+            except SetupError as fault:
+                unknown = str(fault)
+    if then is not None:
+        answer["then"] = then
+        if now:
+            answer["changed"] = _changed(then, now[0])
+    if now:
+        answer["now"] = now
+    if unknown:
+        answer["unknown"] = unknown
+    return answer
+
+
+def who_can(
+    data: Path,
+    root_key: Path | None,
+    passphrase: Callable[[], str],
+    action: str,
+    key: str,
+    region: str,
+    given: Context,
+) -> Told:
+    with (
+        administered(data, root_key, passphrase) as store,
+        store.reading() as books,
+    ):
+        authority = Authority(books, time.time())
+        return reaching.who_can(authority, _kms_action(action), authority.key(key, region), given)
+
+
+def context_of(conditions: Sequence[str], encryption: Sequence[str]) -> Context:
+    """Condition keys as they were typed, `NAME=VALUE`; a name given twice has two values."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for text in conditions:
+        name, value = _pair(text, "--context")
+        before = found.get(name.lower())
+        if before is None:
+            found[name.lower()] = value
+        else:
+            found[name.lower()] = (*((before,) if isinstance(before, str) else before), value)
+    pairs = dict(_pair(text, "--encryption-context") for text in encryption)
+    return {**found, **of_context(pairs)}
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise Unclear(f"`{text}` is no pair; write {option} NAME=VALUE")
+    return name, value
+
+
+def _asked(
+    authority: Authority, principal: str, action: str, resource: str, region: str, given: Context
+) -> Asked:
+    service, colon, name = action.partition(":")
+    if not colon or not name or not service.isalnum() or "*" in name:
+        raise Unclear(f"`{action}` is not an action; write one as kms:Decrypt")
+    who = authority.principal(principal)
+    given = _implied(name, resource) | dict(given)
+    if service.lower() == "kms" and resource != "*":
+        return authority.of_key(who, _kms_action(action), authority.key(resource, region), given)
+    if action.lower() == "sts:assumerole":
+        return authority.of_role(who, authority.role(resource), given)
+    return authority.of_rest(who, action, resource, given)
+
+
+def _kms_action(action: str) -> str:
+    service, colon, name = action.rpartition(":")
+    if (colon and service.lower() != "kms") or not name.isalnum():
+        raise Unclear(f"`{action}` is not an action on keys; write one as kms:Decrypt")
+    return name
+
+
+_SYMMETRIC_USES = frozenset(
+    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo".split()
+)
+
+
+def _implied(action: str, key: str) -> dict[str, str | tuple[str, ...]]:
+    """What a request has because of its operation, and because of how it names its key."""
+    found = dict(of_alias(key))
+    if action in _SYMMETRIC_USES:
+        found["kms:encryptionalgorithm"] = "SYMMETRIC_DEFAULT"
+    if action.endswith(("Grant", "Grants")):
+        found |= of_grants()
+    return found
+
+
+def _record(found: Event) -> Told:
+    record: Told = {
+        "requestID": found.requestID,
+        "eventTime": found.eventTime,
+        "eventSource": found.eventSource,
+        "eventName": found.eventName,
+        "principal": past.principal(found),
+        "sourceIPAddress": found.sourceIPAddress,
+    }
+    if found.errorCode is not None:
+        record |= {"errorCode": found.errorCode, "errorMessage": found.errorMessage or ""}
+    return record
+
+
+def _changed(then: Told, now: Told) -> list[str]:
+    """The documents that decided then and are others now, or gone, by their names."""
+    before, after = dict(_documents(then)), dict(_documents(now))
+    return [name for name, digest in before.items() if after.get(name) != digest]
+
+
+def _documents(told_: Told) -> Iterator[tuple[str, str]]:
+    layers = told_.get("layers")
+    for layer in layers if isinstance(layers, list) else ():
+        for statement in layer.get("statements", ()):
+            yield statement["policy"], statement["digest"]
+
+
+def _told(asked: Asked) -> Told:
+    return told(explain(asked.question, asked.layers, asked.supposed))

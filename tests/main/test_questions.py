@@ -1,0 +1,469 @@
+"""`strongroom explain` and `who-can`, of a real server's folder, against what its clients are told."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from tests.conftest import start_dev
+
+A, B, ELSEWHERE = "000000000000", "444455556666", "999988887777"
+REGION = "explained-1"
+VIA = "s3.explained-1.amazonaws.com"
+
+
+@dataclass
+class Scene:
+    """A key, and those who may use it by one way or another."""
+
+    server: object
+    data: str
+    key: str = ""
+    alias: str = ""
+    grant: str = ""
+    ciphertext: bytes = b""
+    secrets: dict[str, dict[str, str]] = None
+
+    def client(self, service, *credentials):
+        key_id, secret, token = (*credentials, None, None, None)[:3]
+        return boto3.client(
+            service,
+            endpoint_url=self.server.url,
+            region_name=REGION,
+            aws_access_key_id=key_id or "test",
+            aws_secret_access_key=secret or "test",
+            aws_session_token=token,
+        )
+
+    def of(self, user):
+        key = self.secrets[user]
+        return self.client("kms", key["AccessKeyId"], key["SecretAccessKey"])
+
+    def decrypt(self, kms, **more):
+        """The request's id, and the refusal if there was one."""
+        try:
+            done = kms.decrypt(CiphertextBlob=self.ciphertext, **more)
+        except ClientError as refused:
+            return refused.response["ResponseMetadata"]["RequestId"], refused.response["Error"]
+        return done["ResponseMetadata"]["RequestId"], None
+
+
+def user(name, account=A):
+    return f"arn:aws:iam::{account}:user/{name}"
+
+
+def document(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action, resource="*", **more):
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+KEY_POLICY = [
+    allow("kms:*", Sid="Leaves it to IAM", Principal={"AWS": f"arn:aws:iam::{A}:root"}),
+    allow("kms:Decrypt", Sid="Partners", Principal={"AWS": [B, ELSEWHERE]}),
+    allow("kms:Decrypt", Sid="Logs", Principal={"Service": "logs.amazonaws.com"}),
+    {
+        "Sid": "OnlyFromHere",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.1"]}},
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    server = start_dev()
+    for line in server.process.stdout:
+        if line.startswith("export STRONGROOM_DATA="):
+            break
+    made = Scene(server, line.strip().partition("=")[2])
+    kms, iam = made.client("kms"), made.client("iam")
+    made.secrets = {}
+    for name in ("alice", "bob", "carol", "dora"):
+        iam.create_user(UserName=name)
+        made.secrets[name] = iam.create_access_key(UserName=name)["AccessKey"]
+    theirs = made.client("iam", B)
+    theirs.create_user(UserName="eve")
+    theirs.create_user(UserName="mallory")
+    theirs.put_user_policy(
+        UserName="eve", PolicyName="use", PolicyDocument=document(allow("kms:*"))
+    )
+    made.secrets["eve"] = theirs.create_access_key(UserName="eve")["AccessKey"]
+    made.key = kms.create_key()["KeyMetadata"]["Arn"]
+    made.alias = "alias/explained"
+    kms.create_alias(AliasName=made.alias, TargetKeyId=made.key)
+    kms.put_key_policy(KeyId=made.key, PolicyName="default", Policy=document(*KEY_POLICY))
+    via = {"StringEquals": {"kms:ViaService": VIA}}
+    iam.put_user_policy(
+        UserName="bob",
+        PolicyName="through-s3",
+        PolicyDocument=document(allow("kms:Decrypt", Sid="Via", Condition=via)),
+    )
+    trust = document(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": user("dora"), "Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+    iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(
+        RoleName="app", PolicyName="use", PolicyDocument=document(allow("kms:Decrypt", made.key))
+    )
+    made.grant = kms.create_grant(
+        KeyId=made.key,
+        GranteePrincipal=user("carol"),
+        Operations=["Decrypt"],
+        Constraints={"EncryptionContextSubset": {"app": "web"}},
+    )["GrantId"]
+    made.ciphertext = kms.encrypt(KeyId=made.key, Plaintext=b"x", EncryptionContext={"app": "web"})[
+        "CiphertextBlob"
+    ]
+    yield made
+    server.stop()
+
+
+@pytest.fixture
+def ask(scene, strongroom):
+    """A command's answer as JSON."""
+
+    def asking(*words):
+        said = strongroom(*words, "--json", STRONGROOM_DATA=scene.data)
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    return asking
+
+
+# A past request
+
+
+def test_a_denial_tells_what_decided_and_what_would_help(scene, ask):
+    request, refusal = scene.decrypt(scene.of("alice"), EncryptionContext={"app": "web"})
+    assert refusal["Code"] == "AccessDeniedException"
+    told = ask("explain", request)
+    assert told["record"]["errorMessage"] == refusal["Message"]
+    then = told["then"]
+    assert (then["decision"], then["decidedBy"]) == (
+        "ImplicitDeny",
+        {"layer": "identity-based policy"},
+    )
+    assert (then["principal"], then["action"], then["resource"]) == (
+        user("alice"),
+        "kms:Decrypt",
+        scene.key,
+    )
+    resource, identity = then["layers"]
+    assert [each["sid"] for each in resource["statements"]] == ["Leaves it to IAM", "OnlyFromHere"]
+    assert (resource["says"], identity["says"]) == ("Allow", "ImplicitDeny")
+    assert then["remedies"] == [
+        f"attach a policy to {user('alice')} that allows kms:Decrypt on {scene.key}"
+    ]
+    assert told["now"][0]["decision"] == "ImplicitDeny"
+    assert told["changed"] == []
+
+
+def test_a_failed_condition_is_told_with_what_it_wanted_and_what_it_saw(scene, ask):
+    request, _ = scene.decrypt(scene.of("bob"))
+    (via,) = ask("explain", request)["then"]["layers"][1]["statements"]
+    assert via["conditions"] == [
+        {"operator": "StringEquals", "key": "kms:ViaService", "wanted": [VIA], "holds": False}
+    ]
+    assert (via["policy"], via["sid"], via["line"], via["applies"]) == (
+        "user bob: inline policy through-s3",
+        "Via",
+        1,
+        False,
+    )
+
+
+def test_a_grant_whose_constraint_is_not_met_is_told(scene, ask):
+    request, refusal = scene.decrypt(scene.of("carol"))
+    assert refusal["Code"] == "AccessDeniedException"
+    (grant,) = ask("explain", request)["then"]["grants"]
+    assert (grant["grant"], grant["applies"]) == (scene.grant, False)
+    assert grant["why"] == "its constraint is not met by the encryption context"
+
+
+def test_what_denied_is_known_after_the_policy_is_another(scene, ask):
+    kms = scene.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    never = {
+        "Sid": "Never",
+        "Effect": "Deny",
+        "Principal": {"AWS": user("alice")},
+        "Action": "kms:DescribeKey",
+        "Resource": "*",
+    }
+    before = document(KEY_POLICY[0], never)
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before)
+    with pytest.raises(ClientError) as refused:
+        scene.of("alice").describe_key(KeyId=key)
+    request = refused.value.response["ResponseMetadata"]["RequestId"]
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(KEY_POLICY[0]))
+    told = ask("explain", request)
+    assert told["then"]["decision"] == "ExplicitDeny"
+    assert told["then"]["decidedBy"]["sid"] == "Never"
+    assert told["then"]["decidedBy"]["policy"] == "key policy"
+    assert told["changed"] == ["key policy"]
+    assert told["now"][0]["decision"] == "ImplicitDeny"
+
+
+def test_a_request_that_was_allowed_is_asked_again(scene, ask):
+    request, refusal = scene.decrypt(scene.of("carol"), EncryptionContext={"app": "web"})
+    assert refusal is None
+    told = ask("explain", request)
+    assert "then" not in told
+    (now,) = told["now"]
+    assert now["decidedBy"] == {"layer": "grant", "grant": scene.grant}
+    assert now["decision"] == "Allow"
+
+
+def test_both_halves_of_re_encrypt_are_told(scene, ask):
+    kms = scene.client("kms")
+    done = kms.re_encrypt(
+        CiphertextBlob=scene.ciphertext,
+        SourceEncryptionContext={"app": "web"},
+        DestinationKeyId=scene.alias,
+    )
+    told = ask("explain", done["ResponseMetadata"]["RequestId"])
+    assert [each["action"] for each in told["now"]] == ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
+
+
+def test_denials_of_iam_and_sts_are_told_too(scene, ask):
+    key = scene.secrets["alice"]
+    credentials = key["AccessKeyId"], key["SecretAccessKey"]
+    iam, sts = scene.client("iam", *credentials), scene.client("sts", *credentials)
+    role = f"arn:aws:iam::{A}:role/app"
+    for call, action, resource in (
+        (lambda: iam.delete_user(UserName="bob"), "iam:DeleteUser", user("bob")),
+        (lambda: sts.assume_role(RoleArn=role, RoleSessionName="session"), "sts:AssumeRole", role),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        told = ask("explain", refused.value.response["ResponseMetadata"]["RequestId"])
+        then = told["then"]
+        assert (then["action"], then["resource"], then["decision"]) == (
+            action,
+            resource,
+            "ImplicitDeny",
+        )
+        assert told["now"][0]["decision"] == "ImplicitDeny"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nonsense"], "is not a request id"),
+        (["7ba32dfb-695e-4891-81d4-26cb3a8662d1"], "the audit log has no request"),
+        ([user("nobody"), "kms:Decrypt", "alias/explained"], "there is no `"),
+        (["alice", "kms:Decrypt", "alias/explained"], "give the ARN of a user"),
+        ([user("alice"), "Decrypt", "alias/explained"], "is not an action"),
+        ([user("alice"), "kms:De*", "alias/explained"], "is not an action"),
+        ([user("alice"), "kms:Decrypt", "alias/other"], "there is no key"),
+        ([user("alice"), "sts:AssumeRole", "alias/other"], "is not an ARN"),
+        ([user("alice"), "kms:Decrypt", "alias/explained", "more"], "give a request id; or"),
+        ([user("alice"), "kms:Decrypt", "--context", "x"], "is no pair"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_a_sentence(scene, strongroom, words, sentence):
+    said = strongroom("explain", *words, STRONGROOM_DATA=scene.data)
+    assert said.code == 1
+    assert sentence in said.sentence
+
+
+def test_a_request_id_that_a_caller_wrote_into_a_request_is_not_taken_for_one(scene, strongroom):
+    forged = "11111111-2222-4333-8444-555555555555"
+    kms = scene.client("kms")
+    kms.create_key(Description=f'"requestID":"{forged}"')
+    kms.encrypt(KeyId=scene.key, Plaintext=b"x", EncryptionContext={"requestID": forged})
+    said = strongroom("explain", forged, STRONGROOM_DATA=scene.data)
+    assert "the audit log has no request" in said.sentence
+
+
+# A request that nobody made
+
+
+@pytest.mark.parametrize(
+    ("principal", "more", "decision", "layer"),
+    [
+        (user("alice"), [], "ImplicitDeny", "identity-based policy"),
+        (user("bob"), [], "ImplicitDeny", "identity-based policy"),
+        (user("bob"), ["--context", f"kms:ViaService={VIA}"], "Allow", "identity-based policy"),
+        (user("carol"), [], "ImplicitDeny", "identity-based policy"),
+        (user("carol"), ["--encryption-context", "app=web"], "Allow", "grant"),
+        (f"arn:aws:iam::{A}:root", [], "Allow", "resource-based policy"),
+        (A, [], "Allow", "resource-based policy"),
+        (f"arn:aws:iam::{A}:role/app", [], "Allow", "identity-based policy"),
+        (f"arn:aws:sts::{A}:assumed-role/app/s", [], "Allow", "identity-based policy"),
+        (user("eve", B), [], "Allow", "resource-based policy"),
+        (user("mallory", B), [], "ImplicitDeny", "identity-based policy"),
+        (user("who", ELSEWHERE), [], "Allow", "resource-based policy"),
+        (user("who", "123123123123"), [], "ImplicitDeny", "resource-based policy"),
+    ],
+)
+def test_a_hypothetical_request_is_decided(scene, ask, principal, more, decision, layer):
+    here = ["--context", "aws:SourceIp=127.0.0.1", *more]
+    told = ask("explain", principal, "kms:Decrypt", scene.key, *here)
+    assert (told["decision"], told["decidedBy"]["layer"]) == (decision, layer)
+    elsewhere = ["--context", "aws:SourceIp=192.0.2.1", *more]
+    denied = ask("explain", principal, "kms:Decrypt", scene.alias, *elsewhere)
+    assert (denied["decision"], denied["decidedBy"]["sid"]) == ("ExplicitDeny", "OnlyFromHere")
+
+
+def test_the_same_is_decided_as_on_the_wire(scene, ask):
+    for name in ("alice", "bob", "carol", "eve"):
+        for context in ({}, {"app": "web"}):
+            kms = scene.of(name)
+            pairs = [f"--encryption-context={key}={value}" for key, value in context.items()]
+            _, refusal = scene.decrypt(kms, EncryptionContext=context)
+            allowed = refusal is None or refusal["Code"] == "InvalidCiphertextException"
+            principal = user(name, B if name == "eve" else A)
+            told = ask(
+                "explain",
+                principal,
+                "kms:Decrypt",
+                scene.key,
+                "--context=aws:SourceIp=127.0.0.1",
+                *pairs,
+            )
+            assert (told["decision"] == "Allow") is allowed, (name, context, refusal)
+
+
+def test_what_follows_from_the_principal_and_the_key_need_not_be_given(scene, ask):
+    kms = scene.client("kms")
+    kms.tag_resource(KeyId=scene.key, Tags=[{"TagKey": "env", "TagValue": "prod"}])
+    wants = {
+        "StringEquals": {
+            "aws:ResourceTag/env": "prod",
+            "aws:PrincipalArn": user("dora"),
+            "kms:KeySpec": "SYMMETRIC_DEFAULT",
+            "kms:RequestAlias": scene.alias,
+        },
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": scene.alias},
+    }
+    scene.client("iam").put_user_policy(
+        UserName="dora",
+        PolicyName="tagged",
+        PolicyDocument=document(allow("kms:Encrypt", Condition=wants)),
+    )
+    told = ask("explain", user("dora"), "kms:Encrypt", scene.alias)
+    assert told["decision"] == "Allow"
+    (statement,) = told["layers"][1]["statements"]
+    assert [each["seen"] for each in statement["conditions"]] == [
+        "prod",
+        user("dora"),
+        "SYMMETRIC_DEFAULT",
+        scene.alias,
+        [scene.alias],
+    ]
+    by_arn = ask("explain", user("dora"), "kms:Encrypt", scene.key)
+    assert by_arn["decision"] == "ImplicitDeny"
+    entry = {each["principal"]: each for each in ask("who-can", "Encrypt", scene.key)["principals"]}
+    (way,) = entry[user("dora")]["ways"]
+    assert [
+        each["key"] for need in way["needs"] for each in need["anyOf"][0].get("conditions", ())
+    ] == ["kms:RequestAlias"]
+
+
+def test_what_is_about_no_key(scene, ask):
+    told = ask("explain", user("alice"), "kms:CreateKey")
+    assert told["decidedBy"] == {"layer": "identity-based policy"}
+    told = ask("explain", user("dora"), "sts:AssumeRole", f"arn:aws:iam::{A}:role/app")
+    assert told["decidedBy"]["policy"] == "role trust policy"
+    assert ask("explain", A, "iam:CreateUser", user("new"))["decision"] == "Allow"
+
+
+def test_a_tree_for_people_says_the_same_and_obeys_no_escapes(scene, strongroom):
+    escape = "--context=kms:ViaService=\x1b[31mred"
+    said = strongroom(
+        "explain", user("bob"), "kms:Decrypt", scene.key, escape, STRONGROOM_DATA=scene.data
+    )
+    assert said.out.startswith("DENIED  kms:Decrypt\n├─ by arn:aws:iam::000000000000:user/bob\n")
+    assert "it is `\\x1b[31mred`" in said.out
+    assert "what would have to change" in said.out
+    assert "\x1b" not in said.out
+    request, _ = scene.decrypt(scene.of("alice"))
+    said = strongroom("explain", request, STRONGROOM_DATA=scene.data)
+    assert f"request {request}" in said.out.splitlines()[0]
+    assert said.out.splitlines()[-1] == "└─ now it would be denied"
+
+
+# Who can
+
+
+def test_everybody_who_may_and_by_which_ways(scene, ask):
+    told = ask("who-can", "kms:Decrypt", scene.key)
+    found = {each["principal"]: each for each in told["principals"]}
+    assert set(found) == {
+        f"arn:aws:iam::{A}:root",
+        f"arn:aws:iam::{B}:root",
+        user("bob"),
+        user("carol"),
+        user("eve", B),
+        f"arn:aws:iam::{A}:role/app",
+        f"every principal of account {ELSEWHERE}",
+        "logs.amazonaws.com",
+    }
+    (bob,) = found[user("bob")]["ways"]
+    assert sorted(step["policy"] for need in bob["needs"] for step in need["anyOf"]) == [
+        "key policy",
+        "user bob: inline policy through-s3",
+    ]
+    assert not bob["always"]
+    (carol,) = found[user("carol")]["ways"]
+    assert (carol["grant"], carol["encryptionContextSubset"]) == (scene.grant, {"app": "web"})
+    assumers = [each["principal"] for each in found[f"arn:aws:iam::{A}:role/app"]["assumedBy"]]
+    assert assumers == [user("dora"), "ecs-tasks.amazonaws.com"]
+    for each in found.values():
+        (obstacle,) = each["unless"]
+        assert obstacle["sid"] == "OnlyFromHere"
+
+
+def test_a_condition_that_is_given_is_settled(scene, ask):
+    here = ask("who-can", "Decrypt", scene.alias, "--context", "aws:SourceIp=10.1.2.3")
+    assert here["principals"]
+    assert not any("unless" in each for each in here["principals"])
+    away = ask("who-can", "kms:Decrypt", scene.key, "--context", "aws:SourceIp=192.0.2.1")
+    assert away["principals"] == []
+
+
+def test_an_action_that_does_not_work_across_accounts_is_for_nobody_there(scene, ask):
+    told = ask("who-can", "kms:ScheduleKeyDeletion", scene.key)
+    assert [each["principal"] for each in told["principals"]] == [f"arn:aws:iam::{A}:root"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["s3:GetObject", "alias/explained"], "is not an action on keys"),
+        (["kms:Decrypt", "no-such-key"], "there is no key"),
+        (["kms:Decrypt", "arn:aws:kms"], "is not an ARN"),
+    ],
+)
+def test_who_can_refuses_in_a_sentence(scene, strongroom, words, sentence):
+    said = strongroom("who-can", *words, STRONGROOM_DATA=scene.data)
+    assert said.code == 1
+    assert sentence in said.sentence
+
+
+def test_nothing_is_changed_by_asking(scene, ask):
+    def state():
+        kms = scene.client("kms")
+        return (
+            kms.get_key_policy(KeyId=scene.key, PolicyName="default")["Policy"],
+            kms.list_grants(KeyId=scene.key)["Grants"],
+            len(list(Path(scene.data, "audit").iterdir())),
+        )
+
+    before = state()
+    ask("who-can", "kms:Decrypt", scene.key)
+    ask("explain", user("alice"), "kms:Decrypt", scene.key)
+    assert state() == before
