@@ -27,6 +27,7 @@ class Account(NamedTuple):
 
     key_id: str
     secret: str
+    token: str | None = None  # of a session
 
 
 class Memory(NamedTuple):

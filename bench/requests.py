@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import starts
+from bench import callers, starts
 from bench.load import Run, replay, send
 from bench.processes import ONE, Memory, Server, init, memory, module, serve
 from bench.report import Outcome, spread, table
@@ -61,6 +61,9 @@ def main(plan: Plan) -> Outcome:
                     for connections in (1, 256)
                 }
                 _print_widths({_MAIN: runs} | widths, outcome)
+            by = callers.callers(server, account, keys.ids)
+            told = callers.measure(server, by, keys.ids, plan.rounds, plan.seconds)
+            callers.tell(told, by, outcome)
             one = [memory(pid) for pid in server.workers]
         with serve(data, account, "--workers", "2") as server:
             several = Client(server.url, account)

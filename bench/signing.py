@@ -32,6 +32,7 @@ class Client:
                 endpoint_url=url,
                 aws_access_key_id=account.key_id,
                 aws_secret_access_key=account.secret,
+                aws_session_token=account.token,
                 config=Config(retries={"total_max_attempts": 1}),
             )
 

@@ -160,6 +160,28 @@ def test_the_fast_answer_is_the_plain_one(case):
         assert explanation.remedies
 
 
+@given(
+    questions,
+    st.sets(
+        st.sampled_from(
+            [
+                "aws:principaltag/x",
+                "kms:encryptioncontext:k",
+                "kms:encryptioncontextkeys",
+                "kms:viaservice",
+                "aws:multifactorauthage",
+            ]
+        )
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_what_is_known_beforehand_changes_no_decision(case, names):
+    one = read(case)
+    known = {name: value for name, value in one.context.items() if name in names}
+    prepared = prepare(one.question, one.layers, known)
+    assert prepared.decide(one.context) == decide(one.question, one.layers, one.context)
+
+
 PLACES = ["identity_policies", "permission_boundaries", "session_policies", "vpce_policies"]
 
 

@@ -22,10 +22,8 @@ from strongroom.wire.shapes import sts as sts_shapes
 
 
 def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
-    decisions = Decisions()
-
     def over(books: Writing) -> KmsBooks:
-        return KmsBooks(books, backing, decisions)
+        return KmsBooks(books, backing, Decisions())
 
     return Offered(
         wire=kms_shapes.SERVICE,
@@ -33,7 +31,7 @@ def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
         source="kms.amazonaws.com",
         shapes=kms_shapes.OPERATIONS,
         operations=kms.OPERATIONS,
-        memory=Kms(memory, backing, decisions),
+        memory=Kms(memory, backing, Decisions()),
         books=over,
     )
 

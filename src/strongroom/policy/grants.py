@@ -8,7 +8,7 @@ Source: KMS Developer Guide, "Grants in AWS KMS"; API Reference, GrantConstraint
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strongroom.policy.caller import Caller, Kind, Named
 from strongroom.policy.variables import Context
@@ -46,15 +46,23 @@ class Grant:
             return False
         if (self.equals is None and self.subset is None) or action in _UNCONSTRAINED:
             return True
+        for name, value in (self.subset or {}).items():
+            if context.get(CONTEXT + name) != value:
+                return False
+        if self.equals is None:
+            return True
         given = {
             key[len(CONTEXT) :]: value for key, value in context.items() if key.startswith(CONTEXT)
         }
-        if self.equals is not None and given != self.equals:
-            return False
-        return self.subset is None or self.subset.items() <= given.items()
+        return given == self.equals
 
     def _from_source(self, action: str, context: Context) -> bool:
         if action == "kms:retiregrant":
             return True
         by_service = any(key in context for key in ("aws:sourcearn", "kms:viaservice"))
         return not by_service or context.get("aws:sourcearn") == self.source_arn
+
+
+def unconstrained(grant: Grant) -> Grant:
+    """The same as it is where its constraints hold."""
+    return replace(grant, equals=None, subset=None, source_arn="")

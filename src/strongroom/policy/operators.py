@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import NamedTuple
 
@@ -146,17 +147,25 @@ def _binary(text: str) -> Matcher:
 
 def _ip(text: str) -> Matcher:
     network = ipaddress.ip_network(text, strict=False)
+    version, mask, prefix = network.version, int(network.netmask), int(network.network_address)
 
     def matches(value: str) -> bool:
-        try:
-            address = ipaddress.ip_address(value)
-        except ValueError:
-            raise Unreadable from None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return address.version == network.version and address in network
+        of, number = _address(value)
+        return of == version and number & mask == prefix
 
     return matches
+
+
+@lru_cache(maxsize=4_096)
+def _address(text: str) -> tuple[int, int]:
+    """Version and number of an address, an IPv4 one that is mapped into IPv6 as itself."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Unreadable from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.version, int(address)
 
 
 def _text_family(name: str, make: Callable[[Pattern], Matcher]) -> dict[str, Operator]:

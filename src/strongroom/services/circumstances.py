@@ -7,7 +7,7 @@ resources have keys of their own extends this.  A key that is nowhere is absent.
 Source: IAM User Guide, "AWS global condition context keys".
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 
 from strongroom.policy.moments import iso8601
 from strongroom.services.call import Call
@@ -39,7 +39,10 @@ class Circumstances(Mapping[str, Value]):
         call = self.call
         value = call.who.context.get(name)
         if value is None:
-            value = self._own().get(name)
+            given = self._given
+            if given is None:
+                given = self._given = self._besides()
+            value = given.get(name)
         if value is None and (find := _OF_CALLS.get(name)) is not None:
             value = find(call)
         if value is None:
@@ -69,6 +72,9 @@ class Circumstances(Mapping[str, Value]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._own())
+
+    def items(self) -> ItemsView[str, Value]:
+        return self._own().items()
 
     def __len__(self) -> int:
         return len(self._own())

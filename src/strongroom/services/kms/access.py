@@ -10,8 +10,8 @@ and from one that is not shared is the same, so that nobody learns which keys th
 Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key".
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple, NoReturn
 
 from strongroom.arn import partition_of
@@ -27,7 +27,7 @@ from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, nothing
-from strongroom.services.kms.circumstances import OfKey
+from strongroom.services.kms.circumstances import OfKey, known
 from strongroom.services.kms.weighing import weighed
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
@@ -44,26 +44,57 @@ class _Kept(NamedTuple):
     prepared: Prepared
 
 
+class Granted(NamedTuple):
+    """The same question with the grants that mean the caller, and those by id."""
+
+    prepared: Prepared
+    grants: Mapping[str, Grant]
+
+
+class _KeptGranted(NamedTuple):
+    who: Principal
+    key: Key
+    granted: Granted
+
+
 class Decisions:
     """What was prepared for a caller, a key and an action.
 
-    A principal and a key are immutable and replaced when anything about them changes, so an entry
-    is right for as long as it is found: it holds both, and their identities are its name.
+    A principal and a key are immutable and replaced when anything about them changes, a grant of
+    the key's included, so an entry is right for as long as it is found: it holds both, and their
+    identities are its name.  What lives for one transaction wants one of its own.
     """
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int, str], _Kept] = {}
+        self._granted: dict[tuple[int, int, str], _KeptGranted] = {}
 
     def of(self, who: Principal, key: Key, action: str) -> Prepared:
         name = id(who), id(key), action
         kept = self._kept.get(name)
         if kept is not None:
             return kept.prepared
-        prepared = prepare(_question(who, action, key.arn, key.account), _layers(who, key))
+        prepared = prepare(*asked(who, action, key), known(who, key))
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[name] = _Kept(who, key, prepared)
         return prepared
+
+    def granted(
+        self, who: Principal, key: Key, action: str, grants: Callable[[], Sequence[Grant]]
+    ) -> Granted:
+        """`grants` gives those of the key that mean the caller."""
+        name = id(who), id(key), action
+        kept = self._granted.get(name)
+        if kept is not None:
+            return kept.granted
+        found = grants()
+        prepared = prepare(*asked(who, action, key, found), known(who, key))
+        granted = Granted(prepared, {grant.id: grant for grant in found})
+        if len(self._granted) >= _MOST_KEPT:
+            self._granted.clear()
+        self._granted[name] = _KeptGranted(who, key, granted)
+        return granted
 
 
 def require(
@@ -86,15 +117,15 @@ def require(
     decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if decision.allows:
         return None
-    beside = decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies
-    grants = _grants(kms, call.who, key) if beside else ()
-    layers = _layers(call.who, key, [weighed(grant) for grant in grants])
-    circumstances = OfKey(kms, call, key, besides)
-    if grants:
-        decision = decide(prepared.question, layers, circumstances)
+    grants: Mapping[str, Grant] = {}
+    if decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies:
+        find = partial(_grants, kms, call.who, key)
+        prepared, grants = kms.decisions.granted(call.who, key, action, find)
+        decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if decision.grant is None:
-        refuse(call, prepared.question, layers, circumstances, on)
-    return next(grant for grant in grants if grant.id == decision.grant.id)
+        question, layers = asked(call.who, action, key, tuple(grants.values()))
+        refuse(call, question, layers, OfKey(kms, call, key, besides), on)
+    return grants[decision.grant.id]
 
 
 def _grants(kms: Kms | KmsBooks, who: Principal, key: Key) -> Sequence[Grant]:

@@ -6,10 +6,11 @@ Source: KMS Developer Guide, "AWS KMS condition keys".
 from collections.abc import Callable, Mapping
 
 from strongroom.keys.key import Key
-from strongroom.policy.variables import Ambiguous
+from strongroom.policy.variables import Ambiguous, Context
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, Value, flag
 from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.services.principal import Principal
 
 _TAG = "aws:resourcetag/"
 
@@ -20,7 +21,10 @@ class OfKey(Circumstances):
     __slots__ = ("_key", "_kms")
 
     def __init__(self, kms: Kms | KmsBooks, call: Call, key: Key | None, besides: Besides) -> None:
-        super().__init__(call, besides)
+        # As `Circumstances` has it, without the call: one is made for every request.
+        self.call = call
+        self._besides = besides
+        self._given = None
         self._kms = kms
         self._key = key
 
@@ -38,6 +42,13 @@ class OfKey(Circumstances):
             tags = self._kms.books.about(key).tags
             return next((tags[tag] for tag in tags if tag.lower() == name[len(_TAG) :]), None)
         return None
+
+
+def known(who: Principal, key: Key) -> Context:
+    """What is the same for all requests of a caller about a key, as long as neither changes."""
+    of_key = {name: value for name, look in _OF_KEYS.items() if (value := look(key)) is not None}
+    of_call = {"kms:calleraccount": who.caller.account, "aws:requestedregion": key.region}
+    return {**of_key, **of_call, **who.context}
 
 
 _OF_KEYS: dict[str, Callable[[Key], str | None]] = {

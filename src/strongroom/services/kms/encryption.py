@@ -143,7 +143,10 @@ def require_fit(operation: str, key: Key, algorithm: str | None = None) -> None:
 
 def of_use(pairs: Mapping[str, str] | None, key_id: str | None) -> dict[str, Value]:
     """The condition keys of a use of a symmetric key: context, algorithm, the alias asked for."""
-    return of_context(pairs) | of_alias(key_id) | {"kms:encryptionalgorithm": _SYMMETRIC}
+    found = of_context(pairs)
+    found["kms:encryptionalgorithm"] = _SYMMETRIC
+    found.update(of_alias(key_id))
+    return found
 
 
 def _on_same_key(source: Key, destination: Key) -> dict[str, Value]:

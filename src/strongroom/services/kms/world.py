@@ -5,7 +5,7 @@ only through what is declared here, so the same code runs over what is held in m
 a transaction; `services.operation.Way` says which of them an operation gets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,9 +86,12 @@ class Backing(Protocol):
 
 
 class Decisions(Protocol):
-    """`access.Decisions`, shared by all calls of a worker."""
+    """`access.Decisions`: shared by all calls from memory, or a transaction's own."""
 
     def of(self, who: Principal, key: Key, action: str) -> Prepared: ...
+    def granted(
+        self, who: Principal, key: Key, action: str, grants: Callable[[], Sequence[Grant]]
+    ) -> tuple[Prepared, Mapping[str, Grant]]: ...
 
 
 @dataclass(frozen=True, slots=True)
