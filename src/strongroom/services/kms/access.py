@@ -12,6 +12,7 @@ Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts t
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import islice
 from typing import NamedTuple, NoReturn
 
 from strongroom.arn import partition_of
@@ -34,6 +35,7 @@ from strongroom.services.principal import Principal
 
 OF_CIPHERTEXT = "the resource associated with this ciphertext"
 _MOST_KEPT = 8_192  # decisions
+_MOST_EXPLAINED = 64  # grants of a denial
 _BESIDE_GRANTS = (Layer.RESOURCE, Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION)
 """Layers whose silence a grant makes up for."""
 
@@ -123,7 +125,8 @@ def require(
         prepared, grants = kms.decisions.granted(call.who, key, action, find)
         decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if decision.grant is None:
-        question, layers = asked(call.who, action, key, tuple(grants.values()))
+        near = tuple(islice(grants.values(), _MOST_EXPLAINED))  # none of them lets the caller
+        question, layers = asked(call.who, action, key, near)
         refuse(call, question, layers, OfKey(kms, call, key, besides), on)
     return grants[decision.grant.id]
 
