@@ -48,47 +48,39 @@ def request(
     """A past request: `record` is what the audit log says of it; `then` why it was denied, as it
     was kept; `now` what would be decided on it now; `changed` the documents that are others since.
     """
-    found = past.find(Folder(data.absolute()).audit, request_id)
-    then = past.explanation(found)
-    answer: Told = {"record": _record(found)}
-    now: list[Told] = []
-    unknown = ""
     with (
         administered(data, root_key, passphrase) as store,
         store.reading() as books,
     ):
-        authority = Authority(books, time.time())
-        asked = past.halves(found)
-        if then is not None:
-            asked = [past.Half(str(then["action"]), str(then["resource"]))]
-        for half in asked:
-            context: Context = {
-                **past.circumstances(found),
-                **of_context(past.encryption_context(found, half.action)),
-            }
-            try:
-                now.append(
-                    _told(
-                        _asked(
-                            authority,
-                            past.principal(found),
-                            half.action,
-                            half.resource,
-                            "",
-                            context,
-                        )
-                    )
-                )
-            except SetupError as fault:
-                unknown = str(fault)
+        found = past.find(Folder(data.absolute()).audit, request_id)
+        return _of_past(Authority(books, time.time()), found)
+
+
+def _of_past(authority: Authority, found: Event) -> Told:
+    answer: Told = {"record": _record(found)}
+    then = past.explanation(found)
+    asked = past.halves(found)
     if then is not None:
         answer["then"] = then
-        if now:
-            answer["changed"] = _changed(then, now[0])
+        asked = [past.Half(str(then["action"]), str(then["resource"]))]
+    now: list[Told] = []
+    for half in asked:
+        context: Context = {
+            **past.circumstances(found),
+            **of_context(past.encryption_context(found, half.action)),
+        }
+        try:
+            again = _asked(
+                authority, past.principal(found), half.action, half.resource, "", context
+            )
+        except SetupError as fault:
+            answer["unknown"] = str(fault)
+        else:
+            now.append(_told(again))
     if now:
         answer["now"] = now
-    if unknown:
-        answer["unknown"] = unknown
+        if then is not None:
+            answer["changed"] = _changed(then, now[0])
     return answer
 
 
