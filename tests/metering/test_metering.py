@@ -29,10 +29,11 @@ class Process:
 
     def serve(self, operation="Encrypt", code="", nanoseconds=120_000, service="kms"):
         place = self.meter.place(service, operation)
+        self.meter.begun(0)
         if code:
-            self.meter.refused(place, code, nanoseconds)
+            self.meter.refused(place, code, nanoseconds, 0)
         else:
-            self.meter.succeeded(place, nanoseconds)
+            self.meter.succeeded(place, nanoseconds, 0)
 
     def die(self):
         self.slots.close()
@@ -119,7 +120,7 @@ def test_bytes_and_requests_in_flight(tmp_path):
     one.meter.begun(100)
     one.meter.begun(50)
     two.meter.begun(7)
-    one.meter.ended(1000)
+    one.meter.succeeded(one.meter.place("kms", "Encrypt"), 1, 1000)
     found = samples(tmp_path)
     assert found["strongroom_requests_in_flight",] == 2
     assert found["strongroom_received_bytes_total",] == 157
@@ -158,7 +159,7 @@ meter = Meter(layout, Slots(Path(sys.argv[1]), layout))
 place = meter.place("kms", "Encrypt")
 for n in range(1000):
     meter.begun(1)
-    meter.succeeded(place, 1000)
+    meter.succeeded(place, 1000, 0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -240,8 +241,11 @@ def test_no_two_numbers_share_a_slot():
 
 def test_an_answer_below_none_in_flight_is_our_mistake(tmp_path):
     one = Process(tmp_path)
+    place = one.meter.place("kms", "Encrypt")
     with pytest.raises(ValueError, match="invalid value"):
-        one.meter.ended(1)
+        one.meter.succeeded(place, 1, 1)
+    with pytest.raises(ValueError, match="invalid value"):
+        one.meter.refused(place, "", 1, 1)
     one.die()
 
 

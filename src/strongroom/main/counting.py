@@ -32,11 +32,11 @@ class Counting:
         endpoint, fault, answer = exchange.endpoint, exchange.fault, exchange.answer
         place = self._places.get(endpoint) or self._place(endpoint)
         took = int((time.perf_counter() - exchange.began) * 1e9)
+        sent = 0 if answer is None else len(answer.body)
         if fault is None:
-            self._meter.succeeded(place, took)
+            self._meter.succeeded(place, took, sent)
         else:
-            self._meter.refused(place, fault.code, took)
-        self._meter.ended(0 if answer is None else len(answer.body))
+            self._meter.refused(place, fault.code, took, sent)
 
     def _place(self, endpoint: Endpoint | None) -> int:
         if endpoint is None:

@@ -39,7 +39,7 @@ class Recording:
         self._count = count
         self._now = now
         self._record = Recorder().record
-        self._kinds: dict[Endpoint, Kind] = {}
+        self._kinds: dict[Endpoint | None, Kind] = {}
 
     def __call__(self, exchange: Exchange) -> None:
         """Record, and answer once that is done."""
@@ -60,7 +60,7 @@ class Recording:
         region = "" if scope is None else scope.region
         call = exchange.call
         return self._record(
-            _UNROUTED if endpoint is None else self._kind(endpoint),
+            self._kinds.get(endpoint) or self._kind(endpoint),
             _ANONYMOUS if who is None else who.identity_json,
             at=self._now(),
             region=region,
@@ -80,11 +80,11 @@ class Recording:
             host=headers.get(b"host", b""),
         )
 
-    def _kind(self, endpoint: Endpoint) -> Kind:
-        kind = self._kinds.get(endpoint)
-        if kind is None:
-            kind = Kind(endpoint.service.source, endpoint.name, endpoint.read_only)
-            self._kinds[endpoint] = kind
+    def _kind(self, endpoint: Endpoint | None) -> Kind:
+        if endpoint is None:
+            return _UNROUTED
+        kind = Kind(endpoint.service.source, endpoint.name, endpoint.read_only)
+        self._kinds[endpoint] = kind
         return kind
 
 

@@ -34,21 +34,19 @@ class Meter:
         view[IN_FLIGHT] += 1
         view[RECEIVED] += received
 
-    def ended(self, sent: int) -> None:
-        """A request that had begun has been answered, in so many bytes."""
+    def succeeded(self, place: int, nanoseconds: int, sent: int) -> None:
+        """A request that had begun has been answered with success, in so many bytes."""
         view = self._view
         view[IN_FLIGHT] -= 1
         view[SENT] += sent
-
-    def succeeded(self, place: int, nanoseconds: int) -> None:
-        """An operation has been answered with success."""
-        view = self._view
         view[place + bisect_left(BOUNDS, nanoseconds)] += 1
         view[place + OK_TIME] += nanoseconds
 
-    def refused(self, place: int, code: str, nanoseconds: int) -> None:
-        """An operation has been answered with an error of this code."""
+    def refused(self, place: int, code: str, nanoseconds: int, sent: int) -> None:
+        """A request that had begun has been answered with an error of this code."""
         view = self._view
+        view[IN_FLIGHT] -= 1
+        view[SENT] += sent
         view[place + ERRORS + bisect_left(BOUNDS, nanoseconds)] += 1
         view[place + ERROR_TIME] += nanoseconds
         view[place + self._code(code)] += 1

@@ -37,6 +37,7 @@ from strongroom.wire.shapes.kms import (
 Given = TypeVar("Given", bytes, str)
 
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
+_ENCRYPT_DECRYPT = Usage.ENCRYPT_DECRYPT  # asked for once: it is on the path of every request
 
 
 def encrypt(kms: Kms, call: Call, rq: EncryptRequest) -> EncryptResponse:
@@ -133,7 +134,7 @@ def re_encrypt(kms: Kms, call: Call, rq: ReEncryptRequest) -> ReEncryptResponse:
 def require_fit(operation: str, key: Key, algorithm: str | None = None) -> None:
     """Refuse unless the key's state allows `operation` and its kind fits."""
     states.require(operation, key.state, key.arn)
-    if key.usage is not Usage.ENCRYPT_DECRYPT:
+    if key.usage is not _ENCRYPT_DECRYPT:
         raise InvalidKeyUsage(
             f"{key.arn} key usage is {key.usage} which is not valid for {operation}."
         )
