@@ -420,11 +420,41 @@ def test_everybody_who_may_and_by_which_ways(scene, ask):
     assert not bob["always"]
     (carol,) = found[user("carol")]["ways"]
     assert (carol["grant"], carol["encryptionContextSubset"]) == (scene.grant, {"app": "web"})
-    assumers = [each["principal"] for each in found[f"arn:aws:iam::{A}:role/app"]["assumedBy"]]
+    (role,) = told["roles"]
+    assert role["role"] == f"arn:aws:iam::{A}:role/app"
+    assumers = [each["principal"] for each in role["assumedBy"]]
     assert assumers == [user("dora"), "ecs-tasks.amazonaws.com"]
     for each in found.values():
         (obstacle,) = each["unless"]
         assert obstacle["sid"] == "OnlyFromHere"
+
+
+def test_roles_that_assume_one_another_are_each_told_once(scene, ask, strongroom):
+    iam = scene.client("iam")
+    names = [f"ring-{at}" for at in range(4)]
+    for name in names:
+        trust = {"Effect": "Allow", "Principal": {"AWS": A}, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName=name, Path="/ring/", AssumeRolePolicyDocument=document(trust))
+        iam.put_role_policy(
+            RoleName=name, PolicyName="assume", PolicyDocument=document(allow("sts:AssumeRole"))
+        )
+    iam.put_role_policy(
+        RoleName=names[0], PolicyName="use", PolicyDocument=document(allow("kms:Decrypt"))
+    )
+    told = ask("who-can", "kms:Decrypt", scene.key)
+    roles = {
+        each["role"]: [one["principal"] for one in each["assumedBy"]] for each in told["roles"]
+    }
+    ring = [f"arn:aws:iam::{A}:role/ring/{name}" for name in names]
+    assert len(told["roles"]) == len(roles)
+    assert set(roles) == {f"arn:aws:iam::{A}:role/app", *ring}
+    assert all(roles[arn] == ring for arn in ring)
+    said = strongroom("who-can", "kms:Decrypt", scene.key, STRONGROOM_DATA=scene.data)
+    assert f"{ring[1]} may be assumed by\n├─ {ring[0]} (role)\n" in said.out
+    for name in names:
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        iam.delete_role(RoleName=name)
 
 
 def test_a_condition_that_is_given_is_settled(scene, ask):

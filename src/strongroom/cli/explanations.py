@@ -6,6 +6,7 @@ from typing import Any
 from strongroom.cli import trees
 from strongroom.cli.trees import Tree, no, quiet, strong, yes
 
+_MOST_ASSUMERS = 20  # of a role, told to a person
 _SAYS = {
     "Allow": yes("allows"),
     "ImplicitDeny": "does not allow",
@@ -56,6 +57,20 @@ def show_reach(told: Mapping[str, Any]) -> None:
     if not principals:
         root.add("nobody")
     trees.show(root)
+    for role in told.get("roles", ()):
+        _assumed(role)
+
+
+def _assumed(role: Mapping[str, Any]) -> None:
+    root = Tree(f"{strong(role['role'])} may be assumed by")
+    by = role["assumedBy"]
+    for entry in by[:_MOST_ASSUMERS]:
+        _principal(root, entry)
+    if len(by) > _MOST_ASSUMERS:
+        root.add(quiet(f"and {len(by) - _MOST_ASSUMERS} more; --json has them all"))
+    if not by:
+        root.add("nobody")
+    trees.show(root)
 
 
 def _principal(root: Tree, entry: Mapping[str, Any]) -> None:
@@ -65,11 +80,6 @@ def _principal(root: Tree, entry: Mapping[str, Any]) -> None:
     for step in entry.get("unless", ()):
         leaf = branch.add(f"{no('unless')} {_place(step)} denies it")
         _open(leaf, step)
-    assumed = entry.get("assumedBy", ())
-    if assumed:
-        by = branch.add("may be assumed by")
-        for other in assumed:
-            _principal(by, other)
 
 
 def _way(branch: Tree, way: Mapping[str, Any]) -> None:

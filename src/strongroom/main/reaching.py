@@ -1,15 +1,16 @@
 """`strongroom who-can`: every principal that may do something with a key, and by which ways.
 
     {"action", "key",
-     "principals": [{"principal", "what", "ways": [...], "unless": [...], "assumedBy": [...]}]}
+     "principals": [{"principal", "what", "ways": [...], "unless": [...]}],
+     "roles": [{"role", "assumedBy": [{"principal", "what", "ways", "unless"}]}]}
 
 A way is a list of needs, each met by any one of its statements, or a grant; conditions are those
-that no look at the principal and the key could settle.  `assumedBy` says by whom, and how, a role
-may be assumed; roles among those are followed in turn.  docs/formats/explanation.md has it member
-by member.
+that no look at the principal and the key could settle.  `roles` has each role among the principals
+and, as often as it takes, among those who may assume one; so it is told once, however many ways
+lead to it.  docs/formats/explanation.md has it member by member.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from strongroom.keys.grant import is_service
 from strongroom.keys.key import Key
@@ -36,42 +37,36 @@ _KINDS = {
 
 def who_can(authority: Authority, action: str, key: Key, given: Context) -> Told:
     everybody = list(authority.everybody())
-    of_role = _Assuming(authority, everybody, given)
     policy = access.key_policy(key.policy, tuple(key.principals.items()))
     found = []
     for who in (*everybody, *_outside(authority, _named(policy, _granted(authority, key)))):
         entry = _entry(who, _reached(authority.of_key(who, action, key, given)))
         if entry is not None:
-            if who.caller.kind is Kind.SESSION and authority.known(who.account):
-                entry |= _present("assumedBy", of_role.assumers(who.caller.arn))
             found.append(entry)
-    return {"action": f"kms:{action}", "key": key.arn, "principals": found}
+    arns = [str(entry["principal"]) for entry in found]
+    roles = list(_on_the_way(authority, everybody, arns, given))
+    told: Told = {"action": f"kms:{action}", "key": key.arn, "principals": found}
+    return told | _present("roles", roles)
 
 
-class _Assuming:
-    """Who may have a session of which role."""
-
-    def __init__(self, authority: Authority, everybody: list[Principal], given: Context) -> None:
-        self._authority = authority
-        self._everybody = everybody
-        self._given = given
-        self._roles = {role.arn: role for role in authority.roles()}
-
-    def assumers(self, arn: str, behind: frozenset[str] = frozenset()) -> list[Told]:
-        """`behind`: the roles that are being followed, which are not followed again."""
-        role = self._roles[arn]
+def _on_the_way(
+    authority: Authority, everybody: Sequence[Principal], arns: list[str], given: Context
+) -> Iterator[Told]:
+    """Who may assume the roles among `arns`, and who the roles among those, each told once."""
+    roles = {role.arn: role for role in authority.roles()}
+    seen: set[str] = set()
+    for arn in arns:  # which grows by whom a role leads to
+        if arn in seen or arn not in roles:
+            continue
+        seen.add(arn)
+        role = roles[arn]
         found = []
-        for who in (*self._everybody, *_outside(self._authority, _named(trust_policy(role), ()))):
-            if who.caller.arn == arn and arn in behind:
-                continue
-            entry = _entry(who, _reached(self._authority.of_role(who, role, self._given)))
-            if entry is None:
-                continue
-            other = who.caller.arn
-            if other in self._roles and other != arn and other not in behind:
-                entry |= _present("assumedBy", self.assumers(other, behind | {arn}))
-            found.append(entry)
-        return [*found, *_federated(role)]
+        for who in (*everybody, *_outside(authority, _named(trust_policy(role), ()))):
+            entry = _entry(who, _reached(authority.of_role(who, role, given)))
+            if entry is not None:
+                found.append(entry)
+                arns.append(who.caller.arn)
+        yield {"role": arn, "assumedBy": [*found, *_federated(role)]}
 
 
 def _reached(asked: Asked) -> Reach:
