@@ -6,9 +6,10 @@
 import sys
 from pathlib import Path
 
-from strongroom.services import iam, kms, sts
+from strongroom.services import iam, kms, organizations, sts
 from strongroom.wire.shapes import iam as iam_shapes
 from strongroom.wire.shapes import kms as kms_shapes
+from strongroom.wire.shapes import organizations as organizations_shapes
 from strongroom.wire.shapes import sts as sts_shapes
 
 PAGE = Path(__file__).parents[1] / "docs" / "divergences.md"
@@ -35,6 +36,7 @@ def listing() -> str:
         ("KMS", kms_shapes.OPERATIONS, kms.OPERATIONS),
         ("IAM", iam_shapes.OPERATIONS, iam.OPERATIONS),
         ("STS", sts_shapes.OPERATIONS, sts.OPERATIONS),
+        ("Organizations", organizations_shapes.OPERATIONS, organizations.OPERATIONS),
     ):
         missing = sorted(set(shapes) - set(operations))
         names = ", ".join(f"`{each}`" for each in missing)

@@ -26,7 +26,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-SERVICES = ("iam", "kms", "sts")
+SERVICES = ("iam", "kms", "organizations", "sts")
 
 _WIRE = Path(__file__).resolve().parent.parent / "src" / "strongroom" / "wire"
 

@@ -19,6 +19,8 @@ class Fault(Exception):
 
     code: ClassVar[str]
     status: ClassVar[int] = 400
+    message_name: ClassVar[str] = "message"  # what JSON calls the message: services differ
+    reason: str = ""  # a member `Reason` beside it, for those that have one
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)

@@ -497,3 +497,73 @@ def test_nothing_is_changed_by_asking(scene, ask):
     ask("who-can", "kms:Decrypt", scene.key)
     ask("explain", user("alice"), "kms:Decrypt", scene.key)
     assert state() == before
+
+
+# Organizations
+
+
+@pytest.fixture(scope="module")
+def organized(scene):
+    """A member's key that a stranger may use, and a user of a member that is bound."""
+    manager, member, stranger = "123123123123", "456456456456", "789789789789"
+    ask = scene.client("organizations", manager)
+    organization = ask.create_organization()["Organization"]["Id"]
+    (root,) = ask.list_roots()["Roots"]
+    for kind in ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"):
+        ask.enable_policy_type(RootId=root["Id"], PolicyType=kind)
+    invited = ask.invite_account_to_organization(Target={"Id": member, "Type": "ACCOUNT"})
+    joining = scene.client("organizations", member)
+    joining.accept_handshake(HandshakeId=invited["Handshake"]["Id"])
+    kms = scene.client("kms", member)
+    owners = [f"arn:aws:iam::{each}:root" for each in (member, manager, stranger)]
+    key = kms.create_key(Policy=document(allow("kms:*", Principal={"AWS": owners})))
+    outside = {"StringNotEquals": {"aws:PrincipalOrgID": organization}}
+    for kind, statement in (
+        ("SERVICE_CONTROL_POLICY", allow("kms:Encrypt")),
+        ("RESOURCE_CONTROL_POLICY", allow("kms:*", Principal="*", Condition=outside)),
+    ):
+        policy = ask.create_policy(
+            Name="no", Description="", Type=kind, Content=document(statement | {"Effect": "Deny"})
+        )
+        ask.attach_policy(PolicyId=policy["Policy"]["PolicySummary"]["Id"], TargetId=root["Id"])
+    # A stranger whose account is here, so that its root user is one of everybody.
+    scene.client("iam", stranger).create_user(UserName="eve")
+    return key["KeyMetadata"]["Arn"], dict(
+        zip(("member", "manager", "stranger"), owners, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("who", "action", "layer"),
+    [
+        ("member", "Encrypt", "service control policy"),
+        ("member", "Decrypt", None),
+        ("manager", "Encrypt", None),
+        ("stranger", "Decrypt", "resource control policy"),
+        ("stranger", "Encrypt", "resource control policy"),
+    ],
+)
+def test_an_organizations_policies_have_their_say(scene, ask, organized, who, action, layer):
+    key, owners = organized
+    said = ask("explain", owners[who], f"kms:{action}", key)
+    assert said["decision"] == ("Allow" if layer is None else "ExplicitDeny")
+    if layer is not None:
+        assert said["decidedBy"]["layer"] == layer
+    # And so it is with the server.
+    kms = scene.client("kms", owners[who].split(":")[4])
+    dry = {"KeyId": key, "DryRun": True}
+    with pytest.raises(ClientError) as caught:
+        if action == "Encrypt":
+            kms.encrypt(Plaintext=b"x", **dry)
+        else:
+            kms.generate_data_key(KeySpec="AES_256", **dry)
+    code = caught.value.response["Error"]["Code"]
+    assert code == ("DryRunOperationException" if layer is None else "AccessDeniedException")
+
+
+def test_whom_an_organization_keeps_out_is_not_among_those_who_can(ask, organized):
+    key, owners = organized
+    for action, can in (("Encrypt", {"manager"}), ("Decrypt", {"member", "manager"})):
+        said = ask("who-can", f"kms:{action}", key)
+        named = {each["principal"] for each in said["principals"]}
+        assert {who for who, arn in owners.items() if arn in named} == can

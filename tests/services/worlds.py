@@ -15,6 +15,7 @@ from clockwork import move
 from strongroom import jobs
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import Fault
+from strongroom.policy.organization import ALONE
 from strongroom.services.call import Call, Prepare
 from strongroom.services.kms import OPERATIONS
 from strongroom.services.kms.access import Decisions
@@ -56,7 +57,7 @@ class InProcess:
         shutil.copy(template, file)
         self._store = Store(Database(file), new_root_key(), Page.blank())
         self._backing = SoftwareBacking()
-        self._decisions = Decisions()
+        self._decisions = Decisions(lambda _: ALONE)
         self.now = 1_800_000_000.0
 
     def ask(self, operation, members):

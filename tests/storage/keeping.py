@@ -7,6 +7,16 @@ from strongroom.keys.alias import Alias
 from strongroom.keys.grant import Grant
 from strongroom.keys.specs import Manager
 from strongroom.policy.entities import Group, ManagedPolicy, PolicyVersion, Provider, Role, User
+from strongroom.policy.organization import (
+    Creation,
+    Invitation,
+    InvitationState,
+    Member,
+    Organization,
+    OrganizationPolicy,
+    PolicyType,
+    Unit,
+)
 from strongroom.services.call import Call
 from strongroom.services.kms.managed import new_key
 from strongroom.services.principal import root
@@ -86,3 +96,27 @@ def keep_identities(store, account, name="one"):
         books.put_provider(provider)
         books.put_account_alias(account, f"alias-{account}")
     return user, role
+
+
+def keep_organization(store, account, name="one"):
+    """An organization that has one of everything, with a member `name` in a unit."""
+    root, unit = f"r-{name}", f"ou-{name}"
+    organization = Organization(account, f"o-{name}", "aws", root, True, " ".join(PolicyType), NOW)
+    policies = [
+        OrganizationPolicy(account, f"p-{name}{at}", kind, name, "described", "{}")
+        for at, kind in enumerate(PolicyType)
+    ]
+    with store.writing() as books:
+        books.put_organization(organization)
+        books.put_unit(Unit(account, root, "", "Root"))
+        books.put_unit(Unit(account, unit, root, name))
+        books.put_member(Member(account, account, root, "manager", "", True, NOW))
+        books.put_member(Member(account, name, unit, name, f"{name}@example.com", False, NOW))
+        for policy in policies:
+            books.put_organization_policy(policy)
+            books.attach_to(organization, [root, unit, name], policy)
+        state = InvitationState.OPEN
+        books.put_invitation(Invitation(account, f"h-{name}", name, "n", state, NOW, NOW, 0.0))
+        books.put_creation(Creation(account, f"car-{name}", name, name, "", NOW))
+        books.put_organization_tags(organization, unit, {"x": "1"})
+    return organization

@@ -40,6 +40,18 @@ def structure(database):
         return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
 
 
+def test_a_database_of_before_organizations_is_brought_up(database, migrated):
+    with migrated.writing() as connection:
+        for table in schema.metadata.sorted_tables:
+            if table.name.startswith("organization"):
+                connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    assert not at_current(migrated)
+    migrate(migrated)
+    assert at_current(migrated)
+    assert structure(database) == structure(migrated)
+
+
 def test_the_schemas_revision_is_the_last_one():
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
     assert script.get_heads() == [schema.REVISION]

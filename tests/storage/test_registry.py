@@ -6,13 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from keeping import HERE, NOW, STRANGER, keep_alias, keep_grant, keep_identities, keep_key
+from keeping import (
+    HERE,
+    NOW,
+    STRANGER,
+    keep_alias,
+    keep_grant,
+    keep_identities,
+    keep_key,
+    keep_organization,
+)
 
 from strongroom.errors import NotReady
 from strongroom.keys.credential import Credential
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
+from strongroom.policy.organization import ALONE, Member
 from strongroom.storage import changes
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
@@ -498,5 +508,45 @@ def test_who_missed_changes_forgets_grants_too(database, root, store, page, back
             for number in range(changes.KEPT + 1):
                 books._touch(changes.Kind.ALIAS, *HERE, f"alias/{number}")
         assert len(await ask(registry, granted(key, READER))) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_standing_is_dropped_when_any_organization_changes(database, root, page, store, threads):
+    """Also that of an account that was in none, and joins."""
+    theirs = Registry(Store(database, root, page), page, threads)
+    late = "777788889999"
+
+    async def scenario():
+        organization = keep_organization(store, HERE[0], "222233334444")
+        member = await ask(theirs, lambda r: r.standing("222233334444"))
+        assert member.organization == organization.id
+        assert await ask(theirs, lambda r: r.standing("222233334444")) is member  # held
+        assert await ask(theirs, lambda r: r.standing(late)) is ALONE
+        before = theirs.organizations
+        with store.writing() as books:
+            books.put_member(Member(HERE[0], late, organization.root, "late", "", True, NOW))
+        joined = await ask(theirs, lambda r: r.standing(late))
+        assert joined.path == f"{organization.id}/{organization.root}/"
+        assert theirs.organizations > before
+        with store.writing() as books:
+            books.delete_organization(organization)
+        for account in ("222233334444", late, HERE[0]):
+            assert await ask(theirs, lambda r, account=account: r.standing(account)) is ALONE
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_changes_makes_no_new_principals(store, page, threads, backing):
+    """What belongs to no organization must not pay for those that do."""
+    registry = Registry(store, page, threads)
+
+    async def scenario():
+        key = keep_key(store, backing)
+        await ask(registry, finding(key))
+        before = registry.organizations
+        disable(store, key)
+        await ask(registry, finding(key))
+        assert registry.organizations == before
 
     asyncio.run(scenario())

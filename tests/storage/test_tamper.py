@@ -13,6 +13,7 @@ from keeping import (
     keep_grant,
     keep_identities,
     keep_key,
+    keep_organization,
 )
 from sqlalchemy import delete, select, update
 from tests.conftest import init, start
@@ -57,7 +58,14 @@ def kept(store, backing):
             books.add_credential(credential, NOW)
     for account, name in IDENTITIES:
         keep_identities(store, account, name)
+    for account in (HERE[0], STRANGER[0]):
+        keep_organization(store, account, member_of(account))
     return keys
+
+
+def member_of(account):
+    """The account in the organization that `account` manages."""
+    return {HERE[0]: "222233334444", STRANGER[0]: "555566667777"}[account]
 
 
 RETIRING = "arn:aws:iam::444455556666:role/keeper"
@@ -90,6 +98,8 @@ def use_everything(store, kept):
             assert books.access_key(credential.key_id).user_id == credential.user
         for account, name in IDENTITIES:
             use_identities(books, account, name)
+        for account in (HERE[0], STRANGER[0]):
+            use_organization(books, account, member_of(account))
 
 
 def use_identities(books, account, name):
@@ -111,6 +121,18 @@ def use_identities(books, account, name):
     assert books.provider(account, f"{name}.example") is not None
     assert books.account_of_alias(f"alias-{account}") == account
     assert books.account_alias(account) == f"alias-{account}"
+
+
+def use_organization(books, account, member):
+    organization = books.organization_of(account)
+    assert organization == books.organization_of(member)
+    standing = books.standing(member)
+    assert standing.path == f"o-{member}/r-{member}/ou-{member}/"
+    assert [len(level) for level in (*standing.scps, *standing.rcps)] == [1] * 6
+    books.everything_in(organization)
+    assert books.invitations_by(organization) == books.invitations_to(member)
+    books.creations(organization)
+    assert books.organization_tags(organization, f"ou-{member}") == {"x": "1"}
 
 
 def check_every_row(store):
@@ -173,7 +195,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 17 + 2
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 17 + 2 + 2 * 16
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)
@@ -229,6 +251,20 @@ def test_nobody_gains_by_a_policy_that_is_gone(store, database, root, page, kept
         opened_anew(database, root, page).reading() as books,
     ):
         books.identity(HERE[0], "user", "one")
+
+
+@pytest.mark.parametrize("table", ["organizations", "organization_units", "organization_policies"])
+def test_no_account_gains_by_what_is_gone_of_its_organization(
+    store, database, root, page, kept, table
+):
+    """A policy's Deny would be gone with it."""
+    with database.writing() as connection:
+        connection.execute(delete(schema.metadata.tables[table]))
+    with (
+        pytest.raises(Tampered, match="is gone"),
+        opened_anew(database, root, page).reading() as books,
+    ):
+        books.standing(member_of(HERE[0]))
 
 
 def test_another_root_key_opens_nothing(store, database, page, kept):

@@ -10,17 +10,18 @@ import pytest
 
 from strongroom.wire.model import members
 from strongroom.wire.shape import MARKS, Nothing
-from strongroom.wire.shapes import iam, kms, sts
+from strongroom.wire.shapes import iam, kms, organizations, sts
 
 
-@pytest.mark.parametrize("service", ["iam", "kms", "sts"])
+@pytest.mark.parametrize("service", ["iam", "kms", "organizations", "sts"])
 def test_what_is_committed_is_what_the_models_make(wire, service):
     committed = wire.root / "src/strongroom/wire/shapes" / f"{service}.py"
     assert committed.read_text() == wire.generator.render(service), "run `make shapes`"
 
 
 @pytest.mark.parametrize(
-    ("service", "module", "count"), [("iam", iam, 180), ("kms", kms, 56), ("sts", sts, 11)]
+    ("service", "module", "count"),
+    [("iam", iam, 180), ("kms", kms, 56), ("organizations", organizations, 63), ("sts", sts, 11)],
 )
 def test_every_operation_has_the_models_members(wire, service, module, count):
     model = wire.botocore_model(service)
@@ -44,6 +45,8 @@ def test_services_are_addressed_as_their_models_say():
     assert ("sts", "", "2011-06-15", xmlns) == sts.SERVICE
     xmlns = "https://iam.amazonaws.com/doc/2010-05-08/"
     assert ("iam", "", "2010-05-08", xmlns) == iam.SERVICE
+    prefix = "AWSOrganizationsV20161128"
+    assert ("organizations", prefix, "2016-11-28", "") == organizations.SERVICE
 
 
 def test_requests_are_constrained_and_answers_are_not():

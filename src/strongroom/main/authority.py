@@ -17,7 +17,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.keys.session import Session
-from strongroom.main.principals import of_identity
+from strongroom.main.principals import of_identity, within
 from strongroom.policy.caller import Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.entities import Role, User
@@ -31,7 +31,7 @@ from strongroom.services.kms import access
 from strongroom.services.kms.circumstances import OfKey
 from strongroom.services.kms.world import KmsBooks
 from strongroom.services.principal import Principal
-from strongroom.services.sts.access import trust_policy
+from strongroom.services.sts.access import OfRole, trust_policy
 from strongroom.storage.books import Books
 
 _PAGE = 1_000  # grants read at a time
@@ -111,7 +111,7 @@ class Authority:
     def __init__(self, books: Books, now: float) -> None:
         self._books = books
         self._now = now
-        self._kms = KmsBooks(books, SoftwareBacking(), access.Decisions())
+        self._kms = KmsBooks(books, SoftwareBacking(), access.Decisions(books.standing))
 
     # Whom and what a question names
 
@@ -128,9 +128,9 @@ class Authority:
                 f"{fault}; give the ARN of a user, a role, a session of a role or a root user"
             ) from None
         if caller.kind is Kind.ROOT:
-            return principal.root(caller.arn.split(":")[1], caller.account)
+            return self._within(principal.root(caller.arn.split(":")[1], caller.account))
         if caller.kind is Kind.SERVICE or not self._books.account_known(caller.account):
-            return stranger(caller)
+            return self.stranger(caller)
         arn = Arn.parse(text)
         kind, _, rest = arn.resource.partition("/")
         found: Identity | None = None
@@ -151,6 +151,16 @@ class Authority:
 
     def of_identity(self, identity: Identity, session: str = "") -> Principal:
         """A user, or a role: one session of it, or if that has no name, any."""
+        return self._within(self._of_identity(identity, session))
+
+    def stranger(self, caller: Caller) -> Principal:
+        """Whose own policies are not here: they are supposed to allow everything."""
+        return self._within(_stranger(caller))
+
+    def _within(self, who: Principal) -> Principal:
+        return within(who, self._books.standing(who.account))
+
+    def _of_identity(self, identity: Identity, session: str) -> Principal:
         if identity.kind == "user":
             return of_identity(Credential("", "", identity.account, identity.unique_id), identity)
         made = of_identity(
@@ -235,15 +245,18 @@ class Authority:
                 ),
             )
             grants = self._books.grants(key.account, key.region, key.id, named)
-        question, layers = access.asked(who, action, key, grants)
+        standing = self._books.standing(key.account)
+        question, layers = access.asked(who, action, key, standing, grants)
         known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
         return Asked(question, layers, Supposed(known, given))
 
     def of_role(self, who: Principal, role: Identity, given: Context) -> Asked:
         """May `who` have a session of a role?"""
         question = Question(who.caller, "sts:AssumeRole", role.arn, role.account)
-        known = Circumstances(self._call(who, ""), lambda: given)
-        return Asked(question, who.layers(trust_policy(role)), Supposed(known, given))
+        standing = self._books.standing(role.account)
+        known = OfRole(self._call(who, ""), role, standing, lambda: given)
+        layers = who.layers(trust_policy(role), rcps=standing.rcps)
+        return Asked(question, layers, Supposed(known, given))
 
     def of_rest(self, who: Principal, action: str, resource: str, given: Context) -> Asked:
         """May `who` do what only its own policies decide?"""
@@ -259,7 +272,7 @@ class Authority:
     def everybody(self) -> Iterator[Principal]:
         """Root user, users and roles of every account here."""
         for account in self._books.accounts_known():
-            yield principal.root("aws", account)
+            yield self._within(principal.root("aws", account))
             for kind, name in ((User, "user"), (Role, "role")):
                 for entity in self._books.entities(kind, account):
                     found = self._books.identity(account, name, entity.name)  # type: ignore[arg-type]
@@ -286,8 +299,7 @@ class Authority:
         return self._books.arn_of(account, unique_id)
 
 
-def stranger(caller: Caller) -> Principal:
-    """Whose own policies are not here: they are supposed to allow everything."""
+def _stranger(caller: Caller) -> Principal:
     return Principal(
         caller,
         identity=(_SUPPOSED,),

@@ -10,7 +10,6 @@ sentence that says what to do, without a stack trace, and exit code 1.
 import gc
 import json
 import os
-import secrets
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -383,7 +382,9 @@ def list_accounts(
 
 def _account(given: str | None) -> str:
     """Twelve digits, drawn at random unless they are given."""
-    account = f"{secrets.randbelow(9 * 10**11) + 10**11}" if given is None else given
+    from strongroom.services.organizations import ids
+
+    account = ids.account() if given is None else given
     if not (account.isascii() and account.isdigit() and len(account) == 12):
         fail(f"`{account}` is not an account; give twelve digits")
     return account

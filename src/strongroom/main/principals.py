@@ -2,6 +2,7 @@
 
 A principal is made once of what it is made of, and is the same object for as long as that stays
 the same: the identity that the registry holds is a new object whenever anything about it changes.
+When any organization changes, all are made anew.
 """
 
 from collections import OrderedDict
@@ -20,6 +21,7 @@ from strongroom.policy.caller import Caller, Kind, Named, role_key
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.identity import Document, Identity
 from strongroom.policy.moments import iso8601
+from strongroom.policy.organization import ALONE, Standing
 from strongroom.services import principal
 from strongroom.services.principal import Principal
 from strongroom.storage.registry import Registry
@@ -79,9 +81,15 @@ class Principals:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._kept: OrderedDict[tuple[int, int | str], _Kept] = OrderedDict()
+        self._organizations = registry.organizations
 
     def __call__(self, credential: Credential, region: str) -> Principal:
         """UnrecognizedClient if what signed speaks for nobody any more."""
+        if self._registry.organizations != self._organizations:
+            # INVARIANT: decisions are kept by principal, and rest on where accounts stand in
+            # organizations, the caller's and the resource's.  New principals, new decisions.
+            self._kept.clear()
+            self._organizations = self._registry.organizations
         identity = None
         name: tuple[int, int | str]
         if credential.user:
@@ -93,10 +101,12 @@ class Principals:
             name = id(credential), region  # which says the partition
         kept = self._kept.get(name)
         if kept is None:
+            standing = self._registry.standing(credential.account)
             # An entry holds what its name is made of, so no other object can come by that name.
             made = (
                 _root(credential, region) if identity is None else of_identity(credential, identity)
             )
+            made = within(made, standing)
             kept = self._kept[name] = _Kept(credential, identity, made)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -127,6 +137,14 @@ def of_identity(credential: Credential, identity: Identity) -> Principal:
         user_id=_user_id(identity, session),
         identity_json=_recorded(caller, identity, credential),
     )
+
+
+def within(made: Principal, standing: Standing) -> Principal:
+    """A principal with what its account's organization says of it."""
+    if standing is ALONE:
+        return made
+    context = {**made.context, **standing.of_principal()}
+    return replace(made, context=context, scps=standing.scps)
 
 
 def _caller(identity: Identity, session: Session | None) -> Caller:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from strongroom.keys.grant import is_service
 from strongroom.keys.key import Key
-from strongroom.main.authority import Asked, Authority, stranger
+from strongroom.main.authority import Asked, Authority
 from strongroom.policy.caller import Caller, Kind
 from strongroom.policy.compiled import Policy
 from strongroom.policy.decide import prepare
@@ -146,7 +146,9 @@ def _granted(authority: Authority, key: Key) -> Iterator[str]:
 def _outside(authority: Authority, names: Iterable[str]) -> Iterator[Principal]:
     for name in dict.fromkeys(names):
         if name == "*":
-            yield stranger(Caller(Kind.USER, "", "every principal of every other account", {}))
+            yield authority.stranger(
+                Caller(Kind.USER, "", "every principal of every other account", {})
+            )
             continue
         try:
             caller = Caller.of_arn(name)
@@ -154,9 +156,9 @@ def _outside(authority: Authority, names: Iterable[str]) -> Iterator[Principal]:
             continue  # the unique id of somebody who is gone, or of somebody here
         if caller.kind is Kind.ROOT and not authority.known(caller.account):
             arn = f"every principal of account {caller.account}"
-            yield stranger(Caller(Kind.USER, caller.account, arn, {}))
+            yield authority.stranger(Caller(Kind.USER, caller.account, arn, {}))
         elif caller.kind is Kind.SERVICE or not authority.known(caller.account):
-            yield stranger(caller)
+            yield authority.stranger(caller)
 
 
 def _federated(role: Identity) -> Iterator[Told]:

@@ -6,24 +6,29 @@ from functools import partial
 from strongroom.backings.software import SoftwareBacking
 from strongroom.jobs import Done
 from strongroom.keys.session import sealed
+from strongroom.policy.entities import Role
 from strongroom.server.operations import Offered
-from strongroom.services import clock, iam, kms, sts
+from strongroom.services import clock, iam, kms, organizations, sts
+from strongroom.services.iam import ids as iam_ids
 from strongroom.services.iam.world import Books as IamBooks
 from strongroom.services.iam.world import Iam
 from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks, Reading, Writing
+from strongroom.services.organizations.world import Books as OrganizationsBooks
+from strongroom.services.organizations.world import Organizations
 from strongroom.services.sts.world import Books as StsBooks
 from strongroom.services.sts.world import Sts
 from strongroom.storage.page import Page
 from strongroom.wire.protocol import Protocol
 from strongroom.wire.shapes import iam as iam_shapes
 from strongroom.wire.shapes import kms as kms_shapes
+from strongroom.wire.shapes import organizations as organizations_shapes
 from strongroom.wire.shapes import sts as sts_shapes
 
 
 def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
     def over(books: Writing) -> KmsBooks:
-        return KmsBooks(books, backing, Decisions())
+        return KmsBooks(books, backing, Decisions(books.standing))
 
     return Offered(
         wire=kms_shapes.SERVICE,
@@ -31,7 +36,7 @@ def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
         source="kms.amazonaws.com",
         shapes=kms_shapes.OPERATIONS,
         operations=kms.OPERATIONS,
-        memory=Kms(memory, backing, Decisions()),
+        memory=Kms(memory, backing, Decisions(memory.standing)),
         books=over,
     )
 
@@ -61,6 +66,23 @@ def offered_sts(session_key: bytes) -> Offered:
         source="sts.amazonaws.com",
         shapes=sts_shapes.OPERATIONS,
         operations=sts.OPERATIONS,
+        memory=None,
+        books=over,
+    )
+
+
+def offered_organizations(*, anybody: bool) -> Offered:
+    """`anybody` says whether accounts that were never made may join."""
+
+    def over(books: OrganizationsBooks) -> Organizations:
+        return Organizations(books, partial(iam_ids.unique_id, Role), anybody)
+
+    return Offered(
+        wire=organizations_shapes.SERVICE,
+        protocols=(Protocol.JSON11,),
+        source="organizations.amazonaws.com",
+        shapes=organizations_shapes.OPERATIONS,
+        operations=organizations.OPERATIONS,
         memory=None,
         books=over,
     )

@@ -137,6 +137,7 @@ class Worker:
             services.offered_kms(self._registry, self._backing),
             services.offered_iam(),
             services.offered_sts(session_key(settings.root)),
+            services.offered_organizations(anybody=settings.throw_away),
         ]
         if settings.throw_away:
             offered.append(services.offered_clock(self._page, clock.now, self._do_what_is_due))

@@ -12,15 +12,16 @@ from strongroom.policy.layers import Layers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Principal:
-    """Immutable, and made anew whenever anything in it changes, so what is derived from one may be
-    kept by it.  Compared by identity.
+    """Immutable, and made anew whenever anything in it or in any organization changes, so what is
+    derived from one, and from how accounts stand in organizations, may be kept by it.  Compared by
+    identity.
     """
 
     caller: Caller
     identity: Sequence[Policy] = ()
     boundaries: Sequence[Policy] | None = None
     session_policies: Sequence[Policy] | None = None
-    scps: Sequence[Sequence[Policy]] = ()
+    scps: Sequence[Sequence[Policy]] = ()  # of the account, by level, as in `Layers`
     context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """Condition keys that follow from who calls, in lower case."""
     session: Session | None = None  # where it signs with temporary credentials
@@ -40,6 +41,7 @@ class Principal:
         resource: Policy | None = None,
         grants: Sequence[Grant] = (),
         *,
+        rcps: Sequence[Sequence[Policy]] = (),
         of_aws_managed_key: bool = False,
     ) -> Layers:
         """Everything of the caller's that has a say, beside what the resource's side brings."""
@@ -49,6 +51,7 @@ class Principal:
             session=self.session_policies,
             resource=resource,
             scps=self.scps,
+            rcps=rcps,
             grants=grants,
             of_aws_managed_key=of_aws_managed_key,
         )

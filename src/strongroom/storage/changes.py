@@ -18,6 +18,7 @@ class Kind(StrEnum):
     ALIAS = "alias"
     CREDENTIAL = "credential"
     IDENTITIES = "identities"  # anything of IAM in an account; it has no Region and no name
+    ORGANIZATIONS = "organizations"  # anything of the organization that the account manages
 
 
 class Change(NamedTuple):

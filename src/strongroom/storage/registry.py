@@ -1,4 +1,5 @@
-"""What requests read, held in memory as immutable values: credentials, identities, keys, aliases, grants.
+"""What requests read, held in memory as immutable values: credentials, identities, keys, aliases,
+grants, and how accounts stand in their organizations.
 
 Rules: all of this runs on the event loop's thread.  What is not held raises `NotReady`; the
 caller awaits what that holds and asks again.  What some commit touched is dropped before the next
@@ -27,6 +28,7 @@ from strongroom.keys.grant_rules import MOST_OF_A_KEY
 from strongroom.keys.hierarchy import Domain
 from strongroom.keys.key import About, Key
 from strongroom.policy.identity import Identity
+from strongroom.policy.organization import Standing
 from strongroom.storage import changes
 from strongroom.storage.books import Books
 from strongroom.storage.changes import Change, Kind
@@ -109,6 +111,9 @@ class Registry:
         self._domains: _Shelf[tuple[str, str], Domain] = _Shelf(capacity)
         self._grants = GrantShelf(most_grants)
         self._identities: _Shelf[tuple[str, str], Identity] = _Shelf(capacity)
+        self._standings: _Shelf[str, Standing] = _Shelf(capacity)  # by account
+        self.organizations = 0
+        """How often some organization has changed; see `Principals`."""
         self._applied = 0  # the last change whose things have been dropped
         self._seen = -1  # the page's number when the changes were last read
         self._catching_up: asyncio.Task[None] | None = None
@@ -190,6 +195,17 @@ class Registry:
             missing = Change(Kind.IDENTITIES, account, "", principal)
             raise NotReady(partial(self._load, missing)) from None
 
+    def standing(self, account: str) -> Standing:
+        """What has a say on an account by its organization."""
+        try:
+            found = self._standings.find(account)
+        except KeyError:
+            found = None
+        if found is None:
+            missing = Change(Kind.ORGANIZATIONS, "", "", account)
+            raise NotReady(partial(self._load, missing))
+        return found
+
     # Keeping it true
 
     def require_current(self) -> None:
@@ -221,6 +237,7 @@ class Registry:
                 self._grants,
             ):
                 shelf.clear()
+            self._drop_standings()
         else:
             for what in touched:
                 self._drop(what)
@@ -247,12 +264,19 @@ class Registry:
                 self._credentials.drop(what.name)
             case Kind.IDENTITIES:
                 self._drop_identities(what.account)
+            case Kind.ORGANIZATIONS:
+                self._drop_standings()
 
     def _drop_identities(self, account: str) -> None:
         """Drop every identity of an account: one policy may be attached to any of them."""
         for name in self._identities.names():
             if name[0] == account:
                 self._identities.drop(name)
+
+    def _drop_standings(self) -> None:
+        """Drop every account's: who joined or left is not known here, and it happens rarely."""
+        self._standings.clear()
+        self.organizations += 1
 
     async def _load(self, what: Change) -> None:
         """Read one thing and hold it, or the knowledge that there is none."""
@@ -320,6 +344,9 @@ class Registry:
                     identity = _identity(books, what.account, what.name)
                     name = what.account, what.name
                     return partial(self._identities.hold, name, identity), as_of
+                case Kind.ORGANIZATIONS:
+                    standing = books.standing(what.name)
+                    return partial(self._standings.hold, what.name, standing), as_of
 
 
 def _identity(books: Books, account: str, principal: str) -> Identity | None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 metadata = MetaData()
@@ -33,6 +33,8 @@ _ACCOUNT = String(12)
 _REGION = String(64)
 _KEY_ID = String(36)
 _UNIQUE_ID = String(32)  # of IAM: AIDA and 17 more
+_UNIT = String(68)  # of Organizations: r-..., ou-...; or an account's digits
+_POLICY = String(130)  # of Organizations: p-...
 
 
 def _mac() -> "Column[bytes]":
@@ -276,6 +278,110 @@ Index("grants_by_key", *_of_key, grants.c.grant_id)
 Index("grants_by_grantee", *_of_key, grants.c.grantee_id, grants.c.grant_id)
 Index("grants_by_likeness", *_of_key, grants.c.likeness)
 Index("grants_by_retiring", grants.c.region, grants.c.retiring_id, grants.c.grant_id)
+
+# What an organization has belongs to the account that manages it.
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),  # that manages it
+    Column("id", String(34), nullable=False),
+    Column("partition", String(16), nullable=False),
+    Column("root", String(34), nullable=False),
+    Column("all_features", Boolean, nullable=False),
+    Column("types", Text, nullable=False),  # policy types enabled, with a space between them
+    Column("created", Double, nullable=False),
+    _mac(),
+)
+
+organization_units = Table(
+    "organization_units",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("id", _UNIT, primary_key=True),
+    Column("parent", _UNIT, nullable=False),  # "" for the root
+    Column("name", Text, nullable=False),
+    _mac(),
+)
+Index("organization_units_by_parent", organization_units.c.account, organization_units.c.parent)
+
+organization_members = Table(
+    "organization_members",
+    metadata,
+    Column("id", _ACCOUNT, primary_key=True),  # in one organization among all
+    Column("account", _ACCOUNT, nullable=False),
+    Column("parent", _UNIT, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", String(64), nullable=False),  # or ""
+    Column("invited", Boolean, nullable=False),
+    Column("joined", Double, nullable=False),
+    _mac(),
+)
+_members = organization_members.c
+Index("organization_members_by_parent", _members.account, _members.parent)
+Index("organization_members_by_email", _members.email)
+
+organization_policies = Table(
+    "organization_policies",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("id", _POLICY, primary_key=True),
+    Column("type", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    _mac(),
+)
+
+organization_attachments = Table(
+    "organization_attachments",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("target", _UNIT, primary_key=True),  # the root, a unit or an account
+    Column("policy", _POLICY, primary_key=True),  # AWS's or ours
+    _mac(),
+)
+_attachments = organization_attachments.c
+Index("organization_attachments_by_policy", _attachments.account, _attachments.policy)
+
+organization_invitations = Table(
+    "organization_invitations",
+    metadata,
+    Column("id", String(34), primary_key=True),  # the invited knows nothing else
+    Column("account", _ACCOUNT, nullable=False),
+    Column("target", _ACCOUNT, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("requested", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("ended", Double, nullable=False),  # 0 while it is open
+    _mac(),
+)
+_invitations = organization_invitations.c
+Index("organization_invitations_by_account", _invitations.account, _invitations.requested)
+Index("organization_invitations_by_target", _invitations.target, _invitations.requested)
+
+organization_creations = Table(
+    "organization_creations",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("member", _ACCOUNT, nullable=False),  # or ""
+    Column("failure", String(64), nullable=False),  # or ""
+    Column("requested", Double, nullable=False),
+    _mac(),
+)
+
+organization_tags = Table(
+    "organization_tags",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("owner", _POLICY, primary_key=True),  # the id of the root, a unit, an account, a policy
+    Column("tag_key", String(128), primary_key=True),
+    Column("tag_value", Text, nullable=False),
+    _mac(),
+)
 
 changes = Table(
     "changes",

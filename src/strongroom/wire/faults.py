@@ -6,8 +6,10 @@
 
 Rules:
 * A fault without a message has no message member; in XML the element is there and empty.
-* AWS's framework itself says `Message` where its services say `message`: AccessDeniedException,
-  and SerializationException in answers recorded from other services of the framework.
+* AWS's framework itself says `Message` where most of its services say `message`:
+  AccessDeniedException, and SerializationException in answers recorded from other services of the
+  framework.  Faults of a service that says `Message` know it (`Fault.message_name`).
+* A fault that has a `Reason` tells it in JSON and CBOR; no service of the query protocol has any.
 * The query protocol has names and statuses of its own for the faults that every service shares;
   all others keep their status and lose the suffix `Exception`.
 
@@ -60,9 +62,9 @@ def answer(protocol: Protocol, fault: Fault, request_id: str, *, xmlns: str = ""
         case Protocol.QUERY:
             body = _xml(code, status, message, request_id, xmlns)
         case Protocol.JSON11:
-            body = msgspec.json.encode(_document(code, message))
+            body = msgspec.json.encode(_document(fault, message))
         case Protocol.CBOR:
-            body = cbor2.dumps(_document(code, message))
+            body = cbor2.dumps(_document(fault, message))
     headers = EXTRA[protocol] + request_id_line(request_id)
     return Refusal(status, CONTENT_TYPE[protocol], headers, body)
 
@@ -74,10 +76,14 @@ def named(protocol: Protocol, fault: Fault) -> tuple[str, int]:
     return _QUERY.get(fault.code, (fault.code.removesuffix("Exception"), fault.status))
 
 
-def _document(code: str, message: str) -> dict[str, str]:
-    if not message:
-        return {"__type": code}
-    return {"__type": code, "Message" if code in _UPPER_CASE_MESSAGE else "message": message}
+def _document(fault: Fault, message: str) -> dict[str, str]:
+    document = {"__type": fault.code}
+    if message:
+        upper = fault.code in _UPPER_CASE_MESSAGE
+        document["Message" if upper else fault.message_name] = message
+    if fault.reason:
+        document["Reason"] = fault.reason
+    return document
 
 
 def _xml(code: str, status: int, message: str, request_id: str, xmlns: str) -> bytes:

@@ -24,6 +24,7 @@ from strongroom.policy import grants as policy_grants
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.decide import Prepared, decide, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
+from strongroom.policy.organization import ALONE, Standing
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
@@ -64,10 +65,13 @@ class Decisions:
 
     A principal and a key are immutable and replaced when anything about them changes, a grant of
     the key's included, so an entry is right for as long as it is found: it holds both, and their
-    identities are its name.  What lives for one transaction wants one of its own.
+    identities are its name.  So it is with the organization of the key's account, for principals are
+    replaced with that too.  What lives for one transaction wants one of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, standing: Callable[[str], Standing]) -> None:
+        """`standing` gives that of an account."""
+        self._standing = standing
         self._kept: dict[tuple[int, int, str], _Kept] = {}
         self._granted: dict[tuple[int, int, str], _KeptGranted] = {}
 
@@ -76,7 +80,7 @@ class Decisions:
         kept = self._kept.get(name)
         if kept is not None:
             return kept.prepared
-        prepared = prepare(*asked(who, action, key), known(who, key))
+        prepared = self._prepared(who, key, action)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[name] = _Kept(who, key, prepared)
@@ -91,12 +95,18 @@ class Decisions:
         if kept is not None:
             return kept.granted
         found = grants()
-        prepared = prepare(*asked(who, action, key, found), known(who, key))
+        prepared = self._prepared(who, key, action, found)
         granted = Granted(prepared, {grant.id: grant for grant in found})
         if len(self._granted) >= _MOST_KEPT:
             self._granted.clear()
         self._granted[name] = _KeptGranted(who, key, granted)
         return granted
+
+    def _prepared(
+        self, who: Principal, key: Key, action: str, grants: Sequence[Grant] = ()
+    ) -> Prepared:
+        standing = self._standing(key.account)
+        return prepare(*asked(who, action, key, standing, grants), known(who, key, standing))
 
 
 def require(
@@ -126,7 +136,8 @@ def require(
         decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if decision.grant is None:
         near = tuple(islice(grants.values(), _MOST_EXPLAINED))  # none of them lets the caller
-        question, layers = asked(call.who, action, key, near)
+        standing = kms.books.standing(key.account)
+        question, layers = asked(call.who, action, key, standing, near)
         refuse(call, question, layers, OfKey(kms, call, key, besides), on)
     return grants[decision.grant.id]
 
@@ -158,7 +169,8 @@ def allows(
     kms: Kms | KmsBooks, call: Call, action: str, key: Key, besides: Besides = nothing
 ) -> bool:
     """The same as an answer, of a key as it would be: for the lockout check."""
-    prepared = prepare(_question(call.who, action, key.arn, key.account), _layers(call.who, key))
+    layers = _layers(call.who, key, kms.books.standing(key.account))
+    prepared = prepare(_question(call.who, action, key.arn, key.account), layers)
     return prepared.decide(OfKey(kms, call, key, besides)).allows
 
 
@@ -194,12 +206,12 @@ def refuse(
 
 
 def asked(
-    who: Principal, action: str, key: Key, grants: Sequence[Grant] = ()
+    who: Principal, action: str, key: Key, standing: Standing, grants: Sequence[Grant] = ()
 ) -> tuple[Question, Layers]:
-    """Whether `who` may do `action` to a key, with everything that has a say; for questions that
-    nobody's request asks.
+    """Whether `who` may do `action` to a key, with everything that has a say, `standing` being that
+    of the key's account; for questions that nobody's request asks.
     """
-    layers = _layers(who, key, [weighed(grant) for grant in grants])
+    layers = _layers(who, key, standing, [weighed(grant) for grant in grants])
     return _question(who, action, key.arn, key.account), layers
 
 
@@ -207,10 +219,19 @@ def _question(who: Principal, action: str, resource: str, account: str) -> Quest
     return Question(who.caller, f"kms:{action}", resource, account)
 
 
-def _layers(who: Principal, key: Key | None, grants: Sequence[policy_grants.Grant] = ()) -> Layers:
+def _layers(
+    who: Principal,
+    key: Key | None,
+    standing: Standing = ALONE,
+    grants: Sequence[policy_grants.Grant] = (),
+) -> Layers:
+    """`standing` is that of the key's account."""
     policy = None if key is None else key_policy(key.policy, tuple(key.principals.items()))
     return who.layers(
-        policy, grants, of_aws_managed_key=key is not None and key.manager is Manager.AWS
+        policy,
+        grants,
+        rcps=standing.rcps,
+        of_aws_managed_key=key is not None and key.manager is Manager.AWS,
     )
 
 

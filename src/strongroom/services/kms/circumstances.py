@@ -6,6 +6,7 @@ Source: KMS Developer Guide, "AWS KMS condition keys".
 from collections.abc import Callable, Mapping
 
 from strongroom.keys.key import Key
+from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Ambiguous, Context
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, Value, flag
@@ -13,6 +14,7 @@ from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
 _TAG = "aws:resourcetag/"
+_ORGANIZATION = "aws:resourceorg"  # ID, Paths
 
 
 class OfKey(Circumstances):
@@ -36,6 +38,8 @@ class OfKey(Circumstances):
             return None
         if (look := _OF_KEYS.get(name)) is not None:
             return look(key)
+        if name.startswith(_ORGANIZATION):
+            return self._kms.books.standing(key.account).of_resource().get(name)
         if name == "kms:resourcealiases":
             return self._kms.books.about(key).aliases
         if name.startswith(_TAG):
@@ -44,11 +48,13 @@ class OfKey(Circumstances):
         return None
 
 
-def known(who: Principal, key: Key) -> Context:
-    """What is the same for all requests of a caller about a key, as long as neither changes."""
+def known(who: Principal, key: Key, standing: Standing) -> Context:
+    """What is the same for all requests of a caller about a key, as long as neither changes, nor
+    the standing of the key's account.
+    """
     of_key = {name: value for name, look in _OF_KEYS.items() if (value := look(key)) is not None}
     of_call = {"kms:calleraccount": who.caller.account, "aws:requestedregion": key.region}
-    return {**of_key, **of_call, **who.context}
+    return {**of_key, **of_call, **standing.of_resource(), **who.context}
 
 
 _OF_KEYS: dict[str, Callable[[Key], str | None]] = {

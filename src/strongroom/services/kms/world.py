@@ -17,6 +17,7 @@ from strongroom.keys.key import About, Key
 from strongroom.keys.rotation import Generation, RotationType
 from strongroom.policy import principals
 from strongroom.policy.decide import Prepared
+from strongroom.policy.organization import Standing
 from strongroom.services.principal import Principal
 
 
@@ -31,6 +32,7 @@ class Reading(Protocol):
     def arn_of(self, account: str, unique_id: str) -> str | None:
         """The ARN that a user or a role has now."""
 
+    def standing(self, account: str) -> Standing: ...
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
     def domain(self, account: str, region: str) -> Signer | None: ...
     def grants(

@@ -11,18 +11,38 @@ from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.decide import decide
 from strongroom.policy.identity import Identity
 from strongroom.policy.layers import Question
+from strongroom.policy.organization import Standing
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, nothing
+from strongroom.services.circumstances import Besides, Circumstances, Value, nothing
+from strongroom.services.sts.world import Sts
 
 
-def require_role(call: Call, action: str, role: Identity, besides: Besides) -> None:
+class OfRole(Circumstances):
+    """What a policy may ask of a request for a role."""
+
+    __slots__ = ("_role", "_standing")
+
+    def __init__(self, call: Call, role: Identity, standing: Standing, besides: Besides) -> None:
+        super().__init__(call, besides)
+        self._role = role
+        self._standing = standing
+
+    def of_resource(self, name: str) -> Value | None:
+        if name == "aws:resourceaccount":
+            return self._role.account
+        return self._standing.of_resource().get(name)
+
+
+def require_role(sts: Sts, call: Call, action: str, role: Identity, besides: Besides) -> None:
     """AccessDenied unless the role's trust policy lets the caller in, and her own policies too
-    where it leaves it to her account, or is another account's.
+    where it leaves it to her account, or is another account's; and what the organization of the
+    role's account denies.
     """
+    standing = sts.books.standing(role.account)
     question = Question(call.who.caller, f"sts:{action}", role.arn, role.account)
-    layers = call.who.layers(trust_policy(role))
-    circumstances = Circumstances(call, besides)
+    layers = call.who.layers(trust_policy(role), rcps=standing.rcps)
+    circumstances = OfRole(call, role, standing, besides)
     decision = decide(question, layers, circumstances)
     if decision.allows:
         return

@@ -62,10 +62,10 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
     )
     _require_new(passed_on, tags)
     besides = _besides(rq, tags)
-    access.require_role(call, "AssumeRole", role, besides)
+    access.require_role(sts, call, "AssumeRole", role, besides)
     if tags or rq.TransitiveTagKeys:
-        access.require_role(call, "TagSession", role, besides)
-    source = _source_identity(call, role, rq.SourceIdentity, besides)
+        access.require_role(sts, call, "TagSession", role, besides)
+    source = _source_identity(sts, call, role, rq.SourceIdentity, besides)
     if rq.SerialNumber is not None or rq.TokenCode is not None:
         raise AccessDenied(_NO_MFA)
     seconds = rq.DurationSeconds or min(_HOUR, role.max_session_seconds)
@@ -188,6 +188,7 @@ def _besides(rq: AssumeRoleRequest, tags: Mapping[str, str]) -> Callable[[], Map
 
 
 def _source_identity(
+    sts: Sts,
     call: Call,
     role: Identity,
     asked: str | None,
@@ -200,7 +201,7 @@ def _source_identity(
             "The source identity of a session cannot be changed by the sessions that it asks for."
         )
     if asked is not None and not before:
-        access.require_role(call, "SetSourceIdentity", role, besides)
+        access.require_role(sts, call, "SetSourceIdentity", role, besides)
     return before or asked or ""
 
 

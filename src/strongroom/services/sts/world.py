@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from strongroom.keys.session import Session, Temporary
 from strongroom.policy.entities import ManagedPolicy, PolicyVersion
 from strongroom.policy.identity import Identity
+from strongroom.policy.organization import Standing
 
 
 class Books(Protocol):
@@ -15,6 +16,7 @@ class Books(Protocol):
     def identity(
         self, account: str, kind: Literal["user", "role"], name: str
     ) -> Identity | None: ...
+    def standing(self, account: str) -> Standing: ...
     def managed_policy(self, account: str, arn: str) -> ManagedPolicy | None: ...
     def version(self, policy: ManagedPolicy, number: int) -> PolicyVersion | None: ...
 

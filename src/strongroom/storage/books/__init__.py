@@ -1,7 +1,8 @@
 """Everything that is kept, read and written within one transaction.
 
 `Books` is what a handler holds: it knows domains, checks every row it reads, signs every row it
-writes, and remembers what it touched.  It speaks of keys, aliases, grants, users and roles; SQL stays here.
+writes, and remembers what it touched.  It speaks of keys, aliases, grants, users, roles and
+organizations; SQL stays here.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from strongroom.storage.books.book import Place
 from strongroom.storage.books.grants import Grants
 from strongroom.storage.books.identities import Identities
 from strongroom.storage.books.keys import Keys
+from strongroom.storage.books.organizations import Organizations
 from strongroom.storage.books.tags import Tags
 
 
 @dataclass(slots=True)
-class Books(Accounts, Grants, Identities, Keys, Tags):
+class Books(Accounts, Grants, Identities, Keys, Organizations, Tags):
     """One transaction's books; `Store` makes them."""
 
     def about(self, key: Key) -> About:

@@ -33,6 +33,12 @@ class Accounts(Entities):
         row = self._one(table, account, "", table.c.account == account)
         return None if row is None else float(row["created"])
 
+    def account_name(self, account: str) -> str:
+        """What the account was called when it was made; "" if it was not."""
+        table = schema.accounts
+        row = self._one(table, account, "", table.c.account == account)
+        return "" if row is None else str(row["name"])
+
     def accounts(self) -> list[tuple[str, str, float]]:
         """Number, name and creation of every account that was made, by number."""
         table = schema.accounts
