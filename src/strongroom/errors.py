@@ -226,6 +226,13 @@ class InvalidInput(Fault):
     code = "InvalidInputException"
 
 
+class PolicyEvaluation(Fault):
+    """A policy that is kept, and that a simulation would have to weigh, cannot be read."""
+
+    code = "PolicyEvaluationException"
+    status = 500
+
+
 # We failed.
 
 

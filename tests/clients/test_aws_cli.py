@@ -173,6 +173,59 @@ def test_users_and_roles(aws, tmp_path):
     assert "The user with name bob cannot be found." in said
 
 
+def test_what_policies_would_allow(aws):
+    def iam(*arguments: str, **how):
+        return aws(*arguments, service="iam", **how)
+
+    statement = {
+        "Effect": "Allow",
+        "Action": "kms:Encrypt",
+        "Resource": "*",
+        "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    written = json.dumps(document, indent=2)
+    given = ("--policy-input-list", written, "--action-names", "kms:Encrypt")
+    (result,) = iam("simulate-custom-policy", *given)["EvaluationResults"]
+    assert (result["EvalDecision"], result["MissingContextValues"]) == (
+        "implicitDeny",
+        ["aws:CurrentTime"],
+    )
+    at = (
+        "--context-entries",
+        "ContextKeyName=aws:CurrentTime,ContextKeyValues=2026-11-23T10:00:00Z,ContextKeyType=date",
+    )
+    (result,) = iam("simulate-custom-policy", *given, *at)["EvaluationResults"]
+    assert result["EvalDecision"] == "allowed"
+    assert result["MatchedStatements"] == [
+        {
+            "SourcePolicyId": "PolicyInputList.1",
+            "SourcePolicyType": "IAM Policy",
+            "StartPosition": {"Line": 3, "Column": 17},
+            "EndPosition": {"Line": 13, "Column": 6},
+        }
+    ]
+    looked_at = iam("get-context-keys-for-custom-policy", *given[:2])
+    assert looked_at == {"ContextKeyNames": ["aws:CurrentTime"]}
+
+    arn = iam("create-user", "--user-name", "alice")["User"]["Arn"]
+    iam(
+        "put-user-policy",
+        *("--user-name", "alice"),
+        *("--policy-name", "own"),
+        *("--policy-document", written),
+    )
+    of = ("--policy-source-arn", arn)
+    asked = ("--action-names", "kms:Encrypt", "kms:Decrypt")
+    results = iam("simulate-principal-policy", *of, *asked, *at)["EvaluationResults"]
+    assert [
+        (each["EvalDecision"], [one["SourcePolicyId"] for one in each["MatchedStatements"]])
+        for each in results
+    ] == [("allowed", ["user_alice_own"]), ("implicitDeny", [])]
+    assert iam("get-context-keys-for-principal-policy", *of) == looked_at
+    iam("simulate-principal-policy", of[0], arn + "2", *asked, refused="NoSuchEntity")
+
+
 def test_what_is_not_there_says_so(aws):
     said = aws("describe-custom-key-stores", refused="NotImplementedException")
     assert "DescribeCustomKeyStores is not implemented yet." in said

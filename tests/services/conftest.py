@@ -37,6 +37,21 @@ def unchecked(endpoint, region):
 
 
 @pytest.fixture
+def unchecked_iam(endpoint, account):
+    """The same of IAM, in the test's account."""
+    made = boto3.client(
+        "iam",
+        endpoint_url=endpoint.url,
+        region_name="us-east-1",
+        aws_access_key_id=account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def stranger(endpoint, region):
     """The root user of another account, in the same Region."""
     return endpoint.client("kms", region, OTHER_ACCOUNT)

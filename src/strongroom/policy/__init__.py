@@ -8,6 +8,7 @@ Nothing here reads a clock, a file or a setting, and nothing is remembered but w
     request    who asks for what, in which circumstances
     decide     the answer, fast
     explain    the same answer with everything that led to it
+    simulation the same as IAM's policy simulator tells it
     cases      policy tests, one JSON object each
 
 The specification is AWS's documented behaviour; docs/divergences.md says where it is silent and

@@ -136,12 +136,7 @@ class _Reader:
         node = self._members.get("resource_policy")
         if node is None or node.value is None:
             return None
-        use = Use.RESOURCE
-        if question.action.lower().startswith("kms:"):
-            use = Use.KEY
-        elif question.action.lower().startswith("sts:") and ":role/" in question.resource:
-            use = Use.TRUST
-        return self._policy(node, use)
+        return self._policy(node, question.use_of_policy)
 
     def _policies(self, member: str, use: Use) -> tuple[Policy, ...] | None:
         node = self._members.get(member)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from strongroom.policy.caller import Caller
-from strongroom.policy.compiled import Policy
+from strongroom.policy.compiled import Policy, Use
 from strongroom.policy.grants import Grant
 
 
@@ -45,6 +45,16 @@ class Question:
     def is_of_key(self) -> bool:
         """Asked of a KMS action alone, whose resource is a key, an alias or `*`."""
         return ":key/" in self.resource
+
+    @property
+    def use_of_policy(self) -> Use:
+        """What a policy of the resource is."""
+        action = self.action.lower()
+        if action.startswith("kms:"):
+            return Use.KEY
+        if action.startswith("sts:") and ":role/" in self.resource:
+            return Use.TRUST
+        return Use.RESOURCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

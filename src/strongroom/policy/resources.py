@@ -54,7 +54,7 @@ def read(patterns: Iterable[str], *, variables: bool, short: Short) -> Resources
         if text == "*":
             everything = True
             continue
-        found = template(text) if variables and _behind_fifth_colon(text) else None
+        found = template(text) if variables and may_have_variables(text) else None
         if found is not None:
             templates.append(found)
             continue
@@ -73,7 +73,8 @@ def _short(text: str, pattern: Pattern, short: Short) -> list[Matcher]:
     return [resource(pattern), resource(tokens(text + ":*"))]
 
 
-def _behind_fifth_colon(text: str) -> bool:
+def may_have_variables(text: str) -> bool:
+    """Whether a `${` in it stands behind the fifth colon, where it begins a variable."""
     return text.partition("${")[0].count(":") >= _PARTS - 1
 
 

@@ -80,4 +80,10 @@ def template(text: str) -> Template | None:
     return Template(tuple(parts))
 
 
+def keys(text: str) -> list[str]:
+    """The keys of the variables in such a text, as they are written."""
+    found = (_INSIDE.fullmatch(match[1]) for match in _VARIABLE.finditer(text))
+    return [inside[1] for inside in found if inside is not None and inside[1] not in _CHARACTERS]
+
+
 Fill = Callable[[Context], Pattern | None]

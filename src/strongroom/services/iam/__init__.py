@@ -14,12 +14,14 @@ from strongroom.services.iam import (
     account,
     attachments,
     boundaries,
+    context_keys,
     groups,
     inline_policies,
     managed_policies,
     oidc,
     policy_versions,
     roles,
+    simulation,
     tags,
     users,
 )
@@ -99,6 +101,11 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteAccountAlias": _writes(account.delete_account_alias),
     "GetAccountSummary": _reads(account.get_account_summary),
     "GetAccountAuthorizationDetails": _reads(account.get_account_authorization_details),
+    # The policy simulator
+    "SimulateCustomPolicy": _reads(simulation.simulate_custom_policy),
+    "SimulatePrincipalPolicy": _reads(simulation.simulate_principal_policy),
+    "GetContextKeysForCustomPolicy": _reads(context_keys.get_context_keys_for_custom_policy),
+    "GetContextKeysForPrincipalPolicy": _reads(context_keys.get_context_keys_for_principal_policy),
     # What nobody has here
     "GetLoginProfile": _reads(absent.get_login_profile),
     "ListInstanceProfilesForRole": _reads(absent.list_instance_profiles_for_role),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from strongroom.keys.sealing import Tampered
 from strongroom.policy.entities import Entity, ManagedPolicy, Role, User
 from strongroom.policy.identity import Document, Identity
 from strongroom.storage.books.iam_tags import IamTags
@@ -80,7 +79,4 @@ class Identities(Members, Policies, IamTags, Providers):
         return self._default(self.referred_policy(entity.account, entity.boundary))
 
     def _default(self, policy: ManagedPolicy) -> Document:
-        version = self.version(policy, policy.default_version)
-        if version is None:
-            raise Tampered(f"the default version of {policy.arn} is gone")
-        return Document(policy.arn, version.document)
+        return Document(policy.arn, self.default_document(policy))

@@ -44,6 +44,13 @@ class Policies(Entities):
 
     # Versions
 
+    def default_document(self, policy: ManagedPolicy) -> str:
+        """The document of the version that counts."""
+        version = self.version(policy, policy.default_version)
+        if version is None:
+            raise Tampered(f"the default version of {policy.arn} is gone")
+        return version.document
+
     def versions(self, policy: ManagedPolicy) -> list[PolicyVersion]:
         """The newest first."""
         if policy.account == aws_managed.ACCOUNT:

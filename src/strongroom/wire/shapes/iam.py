@@ -1986,7 +1986,7 @@ class SimulatePolicyResponse(Shape, frozen=True, kw_only=True, omit_defaults=Tru
 
 _PolicyIdentifierPolicyType = Literal['inline', 'aws-managed', 'user-managed', 'permission-boundary', 'scp', 'rcp']
 _AttachmentType = Literal['user', 'group', 'role']
-_AttachmentName = Annotated[str, Meta(min_length=1, max_length=128, pattern='\\A(?a:[\\w+=,.@-]+)\\Z', extra={'pattern': '[\\w+=,.@-]+'})]
+_AttachmentName = Annotated[str, Meta(min_length=1, max_length=128, pattern='\\A(?a:[\\w+=,.@*?-]+)\\Z', extra={'pattern': '[\\w+=,.@*?-]+'})]
 
 class InlinePolicyIdentifierType(Shape, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     PolicyName: _policyNameType
