@@ -24,12 +24,13 @@ MAY_IMPORT = {
     "storage": "errors arn keys policy",
     "audit": "errors arn clock",
     "metering": "errors arn",
+    "issuers": "errors",
     "services": "errors arn keys policy wire.shape wire.shapes",
     "server": "errors arn wire sigv4 services",
     "jobs": "errors keys services",
     "client": "arn",
     "cli": "arn client policy",
-    "main": "arn audit backings cli clock errors jobs keys metering policy server services storage wire",
+    "main": "arn audit backings cli clock errors issuers jobs keys metering policy server services storage wire",
 }
 """Room: what of ours it may import besides itself."""
 

@@ -202,6 +202,27 @@ class DryRun(Fault):
         super().__init__("The request would have succeeded, but the DryRun option is set.")
 
 
+# STS's own.
+
+
+class InvalidIdentityToken(Fault):
+    code = "InvalidIdentityTokenException"
+    NO_KEY: ClassVar[str] = (
+        "Couldn't retrieve verification key from your identity provider,  please reference "
+        "AssumeRoleWithWebIdentity documentation for requirements"
+    )
+
+
+class ExpiredIdentityToken(Fault):
+    code = "ExpiredIdentityTokenException"
+
+
+class IDPCommunicationError(Fault):
+    """The identity provider did not answer; it may when asked again."""
+
+    code = "IDPCommunicationErrorException"
+
+
 # IAM's own.
 
 

@@ -211,6 +211,22 @@ def test_settings_from_a_file_the_environment_and_the_command_line(strongroom, t
     assert "AWS_ACCESS_KEY_ID=typed\n" in printed
 
 
+def test_a_setting_that_may_be_repeated(strongroom, tmp_path):
+    keys = "https://issuer.example=no-such-file.json"
+    said = strongroom("dev", "--port", "0", "--oidc-keys", keys).sentence
+    assert said == "`no-such-file.json` cannot be read: No such file or directory"
+    assert strongroom("dev", STRONGROOM_DEV_OIDC_KEYS=f"{keys} https://b=c").sentence == said
+    file = tmp_path / "settings.toml"
+    file.write_text(f'[dev]\noidc_keys = ["{keys}", "https://b=c"]\n')
+    assert strongroom("config", "check", file).code == 0
+    assert strongroom("--config", file, "dev").sentence == said
+    for wrong in ('"a"', "1", '["a", 1]', "true"):
+        file.write_text(f"[dev]\noidc_keys = {wrong}\n")
+        assert strongroom("config", "check", file).sentence == (
+            f"`{file}` sets `oidc_keys` of [dev] to what is not a list of texts"
+        )
+
+
 # init
 
 

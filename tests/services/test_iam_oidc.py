@@ -58,6 +58,14 @@ def test_a_hundred_client_ids_and_no_more(iam):
         iam.add_client_id_to_open_id_connect_provider(ClientID="more", **at)
 
 
+def test_a_slash_at_the_end_is_part_of_the_url(iam, account):
+    """It is part of the issuer's name in its tokens."""
+    arn = make(iam, "https://token.example/")
+    assert arn == f"arn:aws:iam::{account}:oidc-provider/token.example/"
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["Url"] == "token.example/"
+    make(iam, "https://token.example")
+
+
 @pytest.mark.parametrize(
     "url", ["http://a.example", "a.example", "https://", "https://a b", "https://a.example/?x=1"]
 )

@@ -40,6 +40,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
     transitive: list[str] = []  # keys of the tags that go along when this session assumes a role
     source_identity: str = ""
+    provider: str = ""  # the ARN of the identity provider that vouched for a role's session
 
     def __repr__(self) -> str:
         return f"Session({self.kind} {self.account} {self.of} {self.name})"

@@ -53,6 +53,15 @@ Metrics = Annotated[
     bool, typer.Option("--metrics/--no-metrics", help="Serve /metrics, without a signature.")
 ]
 
+OidcKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--oidc-keys",
+        metavar="ISSUER=FILE_OR_URL",
+        help="Where an OpenID Connect issuer's keys are, if not where it says itself. Repeatable.",
+    ),
+]
+
 
 @app.callback()
 def settings(
@@ -94,6 +103,10 @@ def _require_value(
     context: typer.Context, file: Path, command: str, parameter: Any, value: object
 ) -> None:
     """Refuse a value that the command line would refuse."""
+    if parameter.multiple:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            fail(f"`{file}` sets `{parameter.name}` of [{command}] to what is not a list of texts")
+        return
     is_flag = getattr(parameter, "is_flag", False)
     if isinstance(value, bool) != is_flag or not isinstance(value, str | int | bool):
         wanted = "true or false" if is_flag else "a text or a number"
@@ -117,6 +130,7 @@ def dev(
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 4599,
     workers: Workers = 1,
     metrics: Metrics = True,
+    oidc_keys: OidcKeys = None,
 ) -> None:
     """Run a throw-away server on this machine, for trying things out and for tests.
 
@@ -127,7 +141,7 @@ def dev(
         with _imports():
             from strongroom.main.serving import serve_throw_away
 
-        serve_throw_away(port, workers, metrics=metrics)
+        serve_throw_away(port, workers, metrics=metrics, oidc_keys=oidc_keys or ())
 
 
 @app.command()
@@ -188,6 +202,7 @@ def serve(
         int, typer.Option("--connections", min=1, help="The most that a worker holds open.")
     ] = 1_000,
     metrics: Metrics = False,
+    oidc_keys: OidcKeys = None,
 ) -> None:
     """Serve a data folder."""
     with _one_sentence():
@@ -213,6 +228,7 @@ def serve(
             audit_durable=audit_durable,
             connections=connections,
             metrics=metrics,
+            oidc_keys=oidc_keys or (),
         )
 
 

@@ -210,6 +210,8 @@ def _of_session(session: Session) -> dict[str, str | tuple[str, ...]]:
     }
     if session.source_identity:
         found["aws:sourceidentity"] = session.source_identity
+    if session.provider:
+        found["aws:federatedprovider"] = session.provider
     return found
 
 
@@ -236,7 +238,13 @@ def _recorded(caller: Caller, identity: Identity, credential: Credential) -> byt
     if caller.kind is Kind.USER:
         recorded["userName"] = identity.name
     if session is not None:
-        about: dict[str, object] = {
+        about: dict[str, object] = {}
+        if session.provider:
+            about["webIdFederationData"] = {
+                "federatedProvider": session.provider,
+                "attributes": {},
+            }
+        about |= {
             "attributes": {
                 "creationDate": iso8601(session.issued),
                 "mfaAuthenticated": "false",

@@ -56,12 +56,13 @@ class Recording:
     def _event(self, exchange: Exchange) -> bytes:
         request, endpoint, fault = exchange.request, exchange.endpoint, exchange.fault
         headers = request.headers
-        who, scope = exchange.who, exchange.scope
-        region = "" if scope is None else scope.region
-        call = exchange.call
+        call, scope = exchange.call, exchange.scope
+        # Whom a handler has recognized it says in the call.
+        who = exchange.who if call is None else call.who
+        region = scope.region if scope is not None else "" if call is None else call.region
         return self._record(
             self._kinds.get(endpoint) or self._kind(endpoint),
-            _ANONYMOUS if who is None else who.identity_json,
+            _ANONYMOUS if who is None else who.identity_json or _ANONYMOUS,
             at=self._now(),
             region=region,
             source_ip=request.peer,

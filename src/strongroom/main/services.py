@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from strongroom.backings.software import SoftwareBacking
+from strongroom.issuers.key_sets import KeySets
 from strongroom.jobs import Done
 from strongroom.keys.session import sealed
 from strongroom.policy.entities import Role
@@ -56,9 +57,9 @@ def offered_iam() -> Offered:
     )
 
 
-def offered_sts(session_key: bytes) -> Offered:
+def offered_sts(session_key: bytes, issuers: KeySets) -> Offered:
     def over(books: StsBooks) -> Sts:
-        return Sts(books, partial(sealed, session_key))
+        return Sts(books, partial(sealed, session_key), issuers.keys)
 
     return Offered(
         wire=sts_shapes.SERVICE,

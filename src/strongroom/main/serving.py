@@ -5,13 +5,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
+from strongroom.issuers.sources import sources
 from strongroom.keys.hierarchy import RootKey
 from strongroom.main.foundation import lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
@@ -64,6 +65,7 @@ def serve_folder(
     audit_durable: bool,
     connections: int,
     metrics: bool,
+    oidc_keys: Sequence[str],
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
     harden()
@@ -78,6 +80,7 @@ def serve_folder(
         metrics=metrics,
         certificate=certificate,
         limits=Limits(connections=connections),
+        oidc_keys=sources(oidc_keys),
     )
     scheme = "http" if certificate is None else "https"
 
@@ -90,7 +93,7 @@ def serve_folder(
         _serve(folder, root, settings, place, workers, ready)
 
 
-def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
+def serve_throw_away(port: int, workers: int, *, metrics: bool, oidc_keys: Sequence[str]) -> None:
     """Serve a folder that is made now and removed at the end, on this machine alone."""
 
     def ready(taken: int) -> None:
@@ -98,6 +101,7 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
         lines.append(f"export STRONGROOM_DATA={path}")
         print("\n".join(lines), flush=True)  # noqa: T201
 
+    issuers = sources(oidc_keys)
     harden()
     path = Path(tempfile.mkdtemp(prefix="strongroom-dev-"))
     try:
@@ -112,6 +116,7 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool) -> None:
             metrics=metrics,
             certificate=None,
             limits=Limits(),
+            oidc_keys=issuers,
         )
         with folder.locked():
             _serve(folder, root, settings, Place(_LOOPBACK, port), workers, ready)

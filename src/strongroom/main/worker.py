@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +27,8 @@ from strongroom.audit.trail import Trail
 from strongroom.backings.software import SoftwareBacking
 from strongroom.clock import Clock
 from strongroom.errors import Unavailable
+from strongroom.issuers.key_sets import KeySets
+from strongroom.issuers.sources import Source
 from strongroom.jobs import Done
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey, audit_key
@@ -72,6 +74,7 @@ class Settings:
     metrics: bool
     certificate: tuple[Path, Path] | None
     limits: Limits
+    oidc_keys: Mapping[str, Source]  # by issuer
 
 
 class Ledger:
@@ -129,6 +132,12 @@ class Worker:
             durable=settings.audit_durable,
             loop=loop,
         )
+        self._asking = ThreadPoolExecutor(4, "issuers")
+        self._issuers = KeySets(
+            settings.oidc_keys,
+            self._asking,
+            lambda issuer, reason: log("issuer-keys-missing", issuer=issuer, reason=reason),
+        )
         self._away = ""  # why the database did not answer when it was last asked
         self._said: dict[str, str] = {}  # what went wrong with each upkeep when last tried
         self._new_id = identifiers().__next__
@@ -136,7 +145,7 @@ class Worker:
         offered = [
             services.offered_kms(self._registry, self._backing),
             services.offered_iam(),
-            services.offered_sts(session_key(settings.root)),
+            services.offered_sts(session_key(settings.root), self._issuers),
             services.offered_organizations(anybody=settings.throw_away),
         ]
         if settings.throw_away:
@@ -239,6 +248,7 @@ class Worker:
         self._counting.close()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()
+        self._asking.shutdown(wait=False, cancel_futures=True)
         self._store.close()
 
 

@@ -23,6 +23,11 @@ class Kind(Enum):
     FEDERATED = "FederatedUser"
     SERVICE = "Service"
     ANONYMOUS = "Anonymous"
+    WEB_IDENTITY = "WebIdentityUser"  # as long as it has no session yet
+
+
+OUTSIDE = (Kind.SERVICE, Kind.ANONYMOUS, Kind.WEB_IDENTITY)
+"""Of no account's own: neither user nor role nor session, so that only what a resource says counts."""
 
 
 class Named(IntEnum):
@@ -116,6 +121,11 @@ class Caller:
     @classmethod
     def service(cls, name: str) -> Self:
         return cls(Kind.SERVICE, "", name, {})
+
+    @classmethod
+    def web_identity(cls, provider: str, account: str) -> Self:
+        """Whom a token of an identity provider speaks for; `provider` is its ARN in `account`."""
+        return cls(Kind.WEB_IDENTITY, account, provider, {})
 
     @classmethod
     def anonymous(cls) -> Self:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from strongroom.policy.caller import Caller, Kind, Named
+from strongroom.policy.caller import OUTSIDE, Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Statement, Use
 from strongroom.policy.conditions import Condition, together
 from strongroom.policy.grants import Grant, unconstrained
@@ -121,7 +121,7 @@ def prepare(question: Question, layers: Layers, known: Context = _NO_CONTEXT) ->
     action = question.action.lower()
     hear = _Hearing(question, action, known, bounded=bool(layers.boundaries))
     scps: list[list[Heard]] = []
-    if layers.scps and not (caller.kind in (_SERVICE, _ANONYMOUS) or caller.service_linked):
+    if layers.scps and not (caller.kind in OUTSIDE or caller.service_linked):
         scps = [hear(Layer.SCP, level) for level in layers.scps]
     if layers.rcps and not (
         caller.service_linked or layers.of_aws_managed_key or action == "kms:retiregrant"
@@ -276,7 +276,7 @@ def _combine(asked: Prepared, context: Context) -> Decision:
     question = asked.question
     caller = question.caller
     named = _first(asked.resource, context)
-    if caller.kind in (_SERVICE, _ANONYMOUS):
+    if caller.kind in OUTSIDE:
         if named is not None and named.named is _ALONE:
             return _allowed(named)
         for grant, _ in asked.grants:

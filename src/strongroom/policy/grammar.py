@@ -54,7 +54,8 @@ _SID = re.compile(r"[A-Za-z0-9]*")
 _CHARACTERS = re.compile(r"[\t\n\r\x20-\xff]*")
 _ARN = re.compile(r"(arn):([a-z*?-]+):([a-zA-Z0-9*?-]*)(?::.*)?", re.DOTALL)
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*|\*")
-_KEY = re.compile(r"[A-Za-z0-9.-]+:[^\s].*", re.DOTALL)
+# The name of an OpenID Connect provider, which its keys begin with, may have a path.
+_KEY = re.compile(r"[A-Za-z0-9.-]+(?:/\S*)?:[^\s].*", re.DOTALL)
 _NAME = re.compile(
     r"\*|[0-9]{12}|A[A-Z0-9]{15,127}|arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/[\w+=,.@/-]+)"
     r"|arn:aws[a-z-]*:sts::[0-9]{12}:(?:assumed-role/[\w+=,.@-]+/[\w+=,.@-]+|federated-user/[\w+=,.@-]+)"

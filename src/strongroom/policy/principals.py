@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from strongroom.policy.caller import Caller, Kind, Named, role_key
+from strongroom.policy.caller import OUTSIDE, Caller, Kind, Named, role_key
 from strongroom.policy.document import Node, parse
 from strongroom.policy.entities import Entity as Kept
 from strongroom.policy.entities import Role, User
@@ -48,6 +48,8 @@ class Principals:
             return Named.ALONE
         if caller.kind is Kind.SERVICE:
             return Named.ALONE if caller.arn in self.services else Named.NOT
+        if caller.kind is Kind.WEB_IDENTITY:
+            return Named.ALONE if caller.arn in self.federated else Named.NOT
         if self.names:
             for name, named in caller.names.items():
                 if named > best and name in self.names:
@@ -62,8 +64,8 @@ class Principals:
         """Whether a Deny with these as its NotPrincipal leaves the caller alone."""
         if self.everybody:
             return True
-        if caller.kind in (Kind.SERVICE, Kind.ANONYMOUS):
-            return caller.arn in self.services
+        if caller.kind in OUTSIDE:
+            return caller.arn in (self.services | self.federated)
         levels = all(any(name in self.names for name in row) for row in caller.levels)
         if not caller.path_known:
             levels = levels and caller.role in self.role_keys

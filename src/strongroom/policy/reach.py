@@ -14,7 +14,7 @@ Source: as `decide`, whose `_combine` this follows branch by branch.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from strongroom.policy.caller import Kind, Named
+from strongroom.policy.caller import OUTSIDE, Kind, Named
 from strongroom.policy.conditions import Condition
 from strongroom.policy.decide import Heard, Prepared
 from strongroom.policy.grants import Grant
@@ -126,7 +126,7 @@ class _Reaching:
         by_name = {
             named: [heard for heard in asked.resource if heard.named is named] for named in Named
         }
-        if caller.kind in (Kind.SERVICE, Kind.ANONYMOUS):
+        if caller.kind in OUTSIDE:
             yield from self._way(Named.ALONE, by_name[Named.ALONE])
             for grant, named in asked.grants:
                 yield Way(named, (), grant)

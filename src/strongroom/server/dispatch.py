@@ -4,7 +4,8 @@
 
 Rules kept here:
 
-* The signature is verified before the content is decoded.
+* The signature is verified before the content is decoded.  An operation that needs none (`signed`)
+  is asked by nobody until its handler has settled who it is.
 * Every request leaves one record, refusals included, and no answer leaves before its record was
   handed to the operating system (`server.record`).
 * Operations that answer from memory run here and now, and await nothing.  What is not in memory
@@ -31,10 +32,10 @@ from strongroom.server.exchange import Exchange
 from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.log import Log
 from strongroom.server.operations import Endpoint, Offered, table
-from strongroom.server.routing import Router, protocol_of
+from strongroom.server.routing import Router, protocol_of, region_of_host
 from strongroom.services.call import Call, Prepare
 from strongroom.services.operation import Way
-from strongroom.services.principal import Principal
+from strongroom.services.principal import NOBODY, Principal
 from strongroom.sigv4.verify import Verifier
 from strongroom.wire import faults
 from strongroom.wire.shape import Shape
@@ -119,21 +120,25 @@ class Dispatcher:
             endpoint, content = self._route(request)
             exchange.endpoint = endpoint
             exchange.protocol = endpoint.protocol
-            credential, scope = self._verify(
-                request.method,
-                request.target,
-                request.headers,
-                request.body,
-                service=endpoint.service.wire.signing_name,
-                now=self._true_now(),
-                lookup=self._credential,
-            )
-            exchange.scope = scope
-            exchange.who = who = self._principal(credential, scope.region)
+            if endpoint.signed:
+                credential, scope = self._verify(
+                    request.method,
+                    request.target,
+                    request.headers,
+                    request.body,
+                    service=endpoint.service.wire.signing_name,
+                    now=self._true_now(),
+                    lookup=self._credential,
+                )
+                exchange.scope = scope
+                exchange.who = who = self._principal(credential, scope.region)
+                region = scope.region
+            else:
+                who, region = NOBODY, region_of_host(request)
             asked = exchange.asked = endpoint.decode(content)
             call = exchange.call = Call(
                 who,
-                scope.region,
+                region,
                 self._now(),
                 request.peer,
                 request.headers.get(b"user-agent", b""),
@@ -205,6 +210,8 @@ class Dispatcher:
                     work = partial(handler, service.memory, call, asked)
                     given = await loop.run_in_executor(self._threads.writing, work)
             self._answer(exchange, endpoint, given)
+        except NotReady as missing:
+            self._again(exchange, missing.prepare)
         except Fault as fault:
             self._refuse(exchange, fault)
         except Exception as mistake:  # noqa: BLE001 - this is the door

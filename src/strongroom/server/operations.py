@@ -41,6 +41,7 @@ class Endpoint:
     handler: Callable[[Any, Any, Any], Any]
     way: Way
     read_only: bool
+    signed: bool
 
 
 Table = dict[tuple[Protocol, str, str], Endpoint]
@@ -70,6 +71,7 @@ def _endpoint(service: Offered, name: str, shapes: OperationShapes, protocol: Pr
         handler=operation.handler,
         way=operation.way,
         read_only=operation.read_only,
+        signed=operation.signed,
     )
 
 

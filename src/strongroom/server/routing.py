@@ -6,13 +6,14 @@
     GET /?Action=...&Version=...                                  the same
 
 The credential scope names a service as well; that the two agree is the verifier's affair, which
-is told which service to expect.  A request without any signature is told so before its form is
-parsed.
+is told which service to expect.  A request without any signature is told so, whatever it asks for,
+unless that is one of the few operations that need none.
 """
 
+import re
 from typing import Any
 
-from strongroom.errors import MissingAuthenticationToken, UnknownOperation
+from strongroom.errors import Fault, MissingAuthenticationToken, UnknownOperation
 from strongroom.server.http import Request
 from strongroom.server.operations import Endpoint, Table
 from strongroom.wire import cbor, query
@@ -20,6 +21,10 @@ from strongroom.wire.protocol import Protocol
 
 _FORM = b"application/x-www-form-urlencoded"
 _RPC_V2_CBOR = b"rpc-v2-cbor"
+_REGIONAL_HOST = re.compile(
+    rb"[a-z0-9-]+\.([a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2})\.[a-z0-9.-]+(?::[0-9]+)?"
+)
+_GLOBAL = "us-east-1"
 
 
 Way = tuple[Endpoint, Any]
@@ -42,7 +47,7 @@ class Router:
         if endpoint is not None and request.method == b"POST":
             return endpoint, request.body
         if b"authorization" not in request.headers:
-            raise MissingAuthenticationToken
+            return self._unsigned(request)
         if target is not None:
             raise UnknownOperation
         match request.method, protocol_of(request):
@@ -51,6 +56,17 @@ class Router:
             case b"POST" | b"GET", Protocol.QUERY:
                 return self._by_form(request)
         raise UnknownOperation
+
+    def _unsigned(self, request: Request) -> Way:
+        """An operation that needs no signature; MissingAuthenticationToken for all else."""
+        form = protocol_of(request) is Protocol.QUERY and request.method in (b"POST", b"GET")
+        try:
+            way = self._by_form(request) if form else None
+        except Fault:
+            way = None
+        if way is None or way[0].signed:
+            raise MissingAuthenticationToken
+        return way
 
     def _by_path(self, request: Request) -> Way:
         route = cbor.route(request.target.partition(b"?")[0])
@@ -80,3 +96,11 @@ def protocol_of(request: Request) -> Protocol:
     ):
         return Protocol.QUERY
     return Protocol.JSON11
+
+
+def region_of_host(request: Request) -> str:
+    """The Region of a request that no signature has one for: `sts.eu-west-1.…` is of that Region,
+    every other host of the one where AWS's global endpoints are.
+    """
+    match = _REGIONAL_HOST.fullmatch(request.headers.get(b"host", b"").lower())
+    return _GLOBAL if match is None else match[1].decode()

@@ -18,7 +18,7 @@ _MOST_EXPLANATION = 24 * 1024  # bytes; CloudTrail's additionalEventData has at 
 class Call(msgspec.Struct):
     """Who calls from where, settled at the door; and what the audit record will say besides."""
 
-    who: Principal
+    who: Principal  # of a request that needs no signature, whom its handler recognizes
     region: str
     now: float  # seconds since the epoch
     source_ip: str = ""

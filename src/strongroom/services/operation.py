@@ -18,3 +18,4 @@ class Operation(NamedTuple):
     handler: Callable[[Any, Any, Any], Any]  # (world, call, request) -> response or None
     way: Way
     read_only: bool  # as the audit log says it
+    signed: bool = True  # whoever asks must sign; if not, the handler settles who that is

@@ -26,7 +26,7 @@ class Principal:
     """Condition keys that follow from who calls, in lower case."""
     session: Session | None = None  # where it signs with temporary credentials
     user_id: str = ""  # of GetCallerIdentity: "AIDA...", "AROA...:session", the root user's account
-    identity_json: bytes = b"{}"  # `userIdentity` of the audit log
+    identity_json: bytes = b"{}"  # `userIdentity` of the audit log; nothing for nobody
 
     @property
     def arn(self) -> str:
@@ -55,6 +55,10 @@ class Principal:
             grants=grants,
             of_aws_managed_key=of_aws_managed_key,
         )
+
+
+NOBODY = Principal(Caller.anonymous(), identity_json=b"")
+"""Who has signed nothing, until something else shows who it is."""
 
 
 def root(partition: str, account: str, key_id: str = "") -> Principal:

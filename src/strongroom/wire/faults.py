@@ -32,6 +32,7 @@ _UPPER_CASE_MESSAGE = frozenset({"AccessDeniedException", "SerializationExceptio
 _QUERY = {
     "AccessDeniedException": ("AccessDenied", 403),
     "DependencyTimeoutException": ("ServiceUnavailable", 503),
+    "ExpiredIdentityTokenException": ("ExpiredTokenException", 400),  # of a web identity
     "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403),

@@ -28,7 +28,7 @@ def create_open_id_connect_provider(
         raise Validation("Invalid Open ID Connect Provider URL")
     provider = Provider(
         call.account,
-        match[1].rstrip("/"),
+        match[1],
         call.partition,
         tuple(dict.fromkeys(rq.ClientIDList or ())),
         tuple(rq.ThumbprintList or ()),

@@ -2,7 +2,7 @@
 
 from strongroom.services.call import Call
 from strongroom.services.operation import Operation, Way
-from strongroom.services.sts import sessions
+from strongroom.services.sts import sessions, web_identity
 from strongroom.wire.shapes.sts import GetCallerIdentityRequest, GetCallerIdentityResponse
 
 
@@ -17,6 +17,9 @@ def get_caller_identity(
 
 OPERATIONS = {
     "AssumeRole": Operation(sessions.assume_role, Way.READING, read_only=True),
+    "AssumeRoleWithWebIdentity": Operation(
+        web_identity.assume_role_with_web_identity, Way.READING, read_only=True, signed=False
+    ),
     "GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True),
     "GetFederationToken": Operation(sessions.get_federation_token, Way.READING, read_only=True),
     "GetSessionToken": Operation(sessions.get_session_token, Way.READING, read_only=True),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from strongroom.errors import AccessDenied
+from strongroom.policy.caller import Kind
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.decide import decide
 from strongroom.policy.identity import Identity
@@ -47,6 +48,8 @@ def require_role(sts: Sts, call: Call, action: str, role: Identity, besides: Bes
     if decision.allows:
         return
     call.denied(question, layers, circumstances)
+    if call.who.caller.kind is Kind.WEB_IDENTITY:
+        raise not_authorized(action)
     if not question.same_account:
         raise absent(call, action, role.arn)
     raise AccessDenied(
@@ -78,6 +81,13 @@ def absent(call: Call, action: str, arn: str) -> AccessDenied:
 def trust_policy(role: Identity) -> Policy:
     """Whom the role lets in, compiled."""
     return _trust(role.trust, tuple(role.principals.items()))
+
+
+def not_authorized(action: str) -> AccessDenied:
+    """For whoever signs nothing: a role that does not exist and one that trusts otherwise are told
+    apart by nobody.
+    """
+    return AccessDenied(f"Not authorized to perform sts:{action}")
 
 
 @lru_cache(maxsize=1_024)

@@ -7,53 +7,38 @@ Source: STS API Reference; IAM User Guide, "Session policies", "Passing session 
 "Monitor and control actions taken with assumed roles" (source identity).
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping
 
 from strongroom.arn import Arn
-from strongroom.errors import AccessDenied, Fault, MalformedPolicyDocument, Validation
-from strongroom.keys.session import Session, Temporary, new_secret
-from strongroom.policy import grammar
+from strongroom.errors import AccessDenied, Validation
+from strongroom.keys.session import Session, new_secret
 from strongroom.policy.caller import Kind
-from strongroom.policy.compiled import Use
 from strongroom.policy.identity import Identity
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value, of_request_tags
-from strongroom.services.sts import access
+from strongroom.services.sts import access, content
 from strongroom.services.sts.world import Sts
 from strongroom.wire.shapes.sts import (
-    AssumedRoleUser,
     AssumeRoleRequest,
     AssumeRoleResponse,
-    Credentials,
     FederatedUser,
     GetFederationTokenRequest,
     GetFederationTokenResponse,
     GetSessionTokenRequest,
     GetSessionTokenResponse,
-    PolicyDescriptorType,
-    Tag,
 )
 
 _HOUR = 3_600
 _MOST_OF_A_CHAIN = _HOUR  # seconds of a session that a session asked for
 _DEFAULT_OWN = 12 * _HOUR
 _MOST_OF_ROOT = _HOUR
-_MOST_TAGS = 50
-_MOST_POLICY = 2_048  # characters of a session's policies, its own and the managed ones', packed
-_MOST_MANAGED = 10
 _NO_MFA = "MultiFactorAuthentication failed with invalid MFA one time pass code."
-
-
-class PackedPolicyTooLarge(Fault):
-    code = "PackedPolicyTooLargeException"
 
 
 def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleResponse:
     """A session of a role, for whom the role trusts."""
     role = _role(sts, call, rq.RoleArn)
-    tags = _tags(rq.Tags)
+    tags = content.tags((tag.Key, tag.Value) for tag in rq.Tags or ())
     before = call.who.session
     passed_on = (
         {name: before.tags[name] for name in before.transitive if name in before.tags}
@@ -68,16 +53,13 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
     source = _source_identity(sts, call, role, rq.SourceIdentity, besides)
     if rq.SerialNumber is not None or rq.TokenCode is not None:
         raise AccessDenied(_NO_MFA)
-    seconds = rq.DurationSeconds or min(_HOUR, role.max_session_seconds)
+    seconds = content.role_seconds(role, rq.DurationSeconds)
     if before is not None and before.kind == "role" and seconds > _MOST_OF_A_CHAIN:
         raise Validation(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
             "role chaining"
         )
-    if seconds > role.max_session_seconds:
-        raise Validation(
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-        )
+    content.require_within(role, seconds)
     session = Session(
         kind="role",
         account=role.account,
@@ -86,19 +68,15 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
         secret=new_secret(),
         issued=call.now,
         expires=call.now + seconds,
-        policies=_policies(sts, role.account, rq.Policy, rq.PolicyArns),
+        policies=content.policies(sts, role.account, rq.Policy, rq.PolicyArns),
         tags=passed_on | tags,
         transitive=[*passed_on, *(rq.TransitiveTagKeys or [])],
         source_identity=source,
     )
-    arn = Arn.parse(role.arn)
     return AssumeRoleResponse(
-        Credentials=_credentials(sts.seal(session), session),
-        AssumedRoleUser=AssumedRoleUser(
-            AssumedRoleId=f"{role.unique_id}:{session.name}",
-            Arn=f"arn:{arn.partition}:sts::{role.account}:assumed-role/{role.name}/{session.name}",
-        ),
-        PackedPolicySize=_packed(session),
+        Credentials=content.credentials(sts, session),
+        AssumedRoleUser=content.assumed(role, session),
+        PackedPolicySize=content.packed(session),
         SourceIdentity=source or None,
     )
 
@@ -119,7 +97,7 @@ def get_session_token(sts: Sts, call: Call, rq: GetSessionTokenRequest) -> GetSe
         issued=call.now,
         expires=call.now + seconds,
     )
-    return GetSessionTokenResponse(Credentials=_credentials(sts.seal(session), session))
+    return GetSessionTokenResponse(Credentials=content.credentials(sts, session))
 
 
 def get_federation_token(
@@ -132,7 +110,7 @@ def get_federation_token(
         raise AccessDenied("Cannot call GetFederationToken with session credentials")
     if call.who.caller.kind is Kind.ROOT:
         raise AccessDenied("Cannot call GetFederationToken with the credentials of the root user")
-    tags = _tags(rq.Tags)
+    tags = content.tags((tag.Key, tag.Value) for tag in rq.Tags or ())
     access.require_own(call, "GetFederationToken", lambda: of_request_tags(tags))
     if tags:
         access.require_own(call, "TagSession", lambda: of_request_tags(tags))
@@ -144,31 +122,24 @@ def get_federation_token(
         secret=new_secret(),
         issued=call.now,
         expires=call.now + _own_seconds(call, rq.DurationSeconds),
-        policies=_policies(sts, call.account, rq.Policy, rq.PolicyArns),
+        policies=content.policies(sts, call.account, rq.Policy, rq.PolicyArns),
         tags=tags,
     )
     partition = Arn.parse(call.principal).partition
     return GetFederationTokenResponse(
-        Credentials=_credentials(sts.seal(session), session),
+        Credentials=content.credentials(sts, session),
         FederatedUser=FederatedUser(
             FederatedUserId=f"{call.account}:{rq.Name}",
             Arn=f"arn:{partition}:sts::{call.account}:federated-user/{rq.Name}",
         ),
-        PackedPolicySize=_packed(session),
+        PackedPolicySize=content.packed(session),
     )
 
 
 def _role(sts: Sts, call: Call, text: str) -> Identity:
     """The role of exactly this ARN; refused alike if there is none and if the ARN is none."""
-    try:
-        arn = Arn.parse(text)
-    except ValueError:
-        raise Validation(f"{text} is invalid") from None
-    kind, _, name = arn.resource.partition("/")
-    if arn.service != "iam" or kind != "role" or not name:
-        raise Validation(f"{text} is invalid")
-    role = sts.books.identity(arn.account, "role", name.rpartition("/")[2])
-    if role is None or role.arn != text:
+    role = content.role(sts, content.role_arn(text))
+    if role is None:
         raise access.absent(call, "AssumeRole", text)
     return role
 
@@ -205,19 +176,6 @@ def _source_identity(
     return before or asked or ""
 
 
-def _tags(given: Sequence[Tag] | None) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    for tag in given or ():
-        if tag.Key.lower() in {name.lower() for name in tags}:
-            raise Validation(f"Duplicate tag keys found: {tag.Key}")
-        if tag.Key.lower().startswith("aws:"):
-            raise Validation("Tag keys that begin with aws: are reserved")
-        tags[tag.Key] = tag.Value
-    if len(tags) > _MOST_TAGS:
-        raise Validation(f"A session has at most {_MOST_TAGS} tags")
-    return tags
-
-
 def _require_new(passed_on: Mapping[str, str], tags: Mapping[str, str]) -> None:
     lower = {name.lower() for name in passed_on}
     for name in tags:
@@ -228,56 +186,7 @@ def _require_new(passed_on: Mapping[str, str], tags: Mapping[str, str]) -> None:
             )
 
 
-def _policies(
-    sts: Sts, account: str, own: str | None, managed: Sequence[PolicyDescriptorType] | None
-) -> list[str] | None:
-    """A session's policies; None if it has none, which is not the same as one that allows nothing."""
-    texts = []
-    if own is not None:
-        grammar.require(own, Use.SESSION)
-        texts.append(_compact(own))
-    if len(managed or ()) > _MOST_MANAGED:
-        _too_large(f"at most {_MOST_MANAGED} managed policies")
-    for descriptor in managed or ():
-        arn = descriptor.arn or ""
-        policy = sts.books.managed_policy(account, arn)
-        version = None if policy is None else sts.books.version(policy, policy.default_version)
-        if version is None:
-            raise MalformedPolicyDocument(f"ARN {arn} is not valid or does not exist.")
-        texts.append(_compact(version.document))
-    if own is not None and len(texts[0]) > _MOST_POLICY:
-        _too_large(f"at most {_MOST_POLICY} characters")
-    return texts or None
-
-
-def _compact(text: str) -> str:
-    return json.dumps(json.loads(text), separators=(",", ":"))
-
-
-def _packed(session: Session) -> int | None:
-    """How much of what a token may carry is used, in percent."""
-    if session.policies is None and not session.tags:
-        return None
-    size = sum(map(len, session.policies or ())) + sum(
-        len(name) + len(value) for name, value in session.tags.items()
-    )
-    return min(100, max(1, size * 100 // (4 * _MOST_POLICY)))
-
-
-def _too_large(bound: str) -> NoReturn:
-    raise PackedPolicyTooLarge(f"The policies of a session may have {bound}.")
-
-
 def _own_seconds(call: Call, asked: int | None) -> int:
     most = _MOST_OF_ROOT if call.who.caller.kind is Kind.ROOT else None
     seconds = asked or _DEFAULT_OWN
     return seconds if most is None else min(seconds, most)
-
-
-def _credentials(made: Temporary, session: Session) -> Credentials:
-    return Credentials(
-        AccessKeyId=made.key_id,
-        SecretAccessKey=made.secret,
-        SessionToken=made.token,
-        Expiration=session.expires,
-    )

@@ -1,11 +1,11 @@
 """What the STS operations are given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from strongroom.keys.session import Session, Temporary
-from strongroom.policy.entities import ManagedPolicy, PolicyVersion
+from strongroom.policy.entities import ManagedPolicy, PolicyVersion, Provider
 from strongroom.policy.identity import Identity
 from strongroom.policy.organization import Standing
 
@@ -19,9 +19,16 @@ class Books(Protocol):
     def standing(self, account: str) -> Standing: ...
     def managed_policy(self, account: str, arn: str) -> ManagedPolicy | None: ...
     def version(self, policy: ManagedPolicy, number: int) -> PolicyVersion | None: ...
+    def provider(self, account: str, url: str) -> Provider | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sts:
     books: Books
     seal: Callable[[Session], Temporary]
+    issuer_keys: Callable[[str, str | None], Sequence[Mapping[str, object]]]
+    """The public keys of an OpenID Connect issuer, as JWKs; it is told which one (`kid`) is wanted.
+
+    NotReady if they have to be fetched first; InvalidIdentityToken or IDPCommunicationError if they
+    cannot be had.
+    """

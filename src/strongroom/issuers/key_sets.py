@@ -1,0 +1,166 @@
+"""The key sets that a worker holds, and when they are fetched.
+
+* A set is good for an hour.  It is fetched again sooner for a key that it does not have, so that
+  an issuer may change its keys at any time.
+* One issuer is asked by one request at a time, and not again within ten seconds, whatever came of
+  it and whatever is asked for: whoever makes up key ids makes the issuer no work.
+* A file is read again when it has changed.
+* What could not be had is told to the operator once, and to callers in AWS's words.
+
+`keys` is called in any thread and does not wait; what it raises instead (NotReady) is awaited on
+the loop.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from strongroom.errors import Fault, IDPCommunicationError, InvalidIdentityToken, NotReady
+from strongroom.issuers import addresses, jwks
+from strongroom.issuers.addresses import Admits
+from strongroom.issuers.discovery import discovered
+from strongroom.issuers.fetch import SECONDS, Unreachable, get
+from strongroom.issuers.jwks import Jwk, Unusable
+from strongroom.issuers.sources import Source
+
+_FRESH = 3_600.0  # seconds
+_PAUSE = 10.0  # seconds between two questions to one issuer
+_MOST_HELD = 256  # issuers
+_NO_ANSWER = "The identity provider that was asked to verify the token could not be reached"
+
+Say = Callable[[str, str], None]
+"""Tells the operator of an issuer why its keys could not be had."""
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's certificate authorities, read when they are first needed: that takes a while."""
+    return ssl.create_default_context()
+
+
+@dataclass(slots=True)
+class _Held:
+    """What is known of an issuer's keys; times are of `time.monotonic`."""
+
+    keys: tuple[Jwk, ...] = ()
+    got: float = -_FRESH
+    tried: float = -_FRESH
+    failure: str = ""  # of the last try
+    passing: bool = False  # it may go better later
+
+
+@dataclass(slots=True)
+class _File:
+    keys: tuple[Jwk, ...]
+    mark: tuple[int, int, int]  # by which a change is seen
+
+
+@dataclass(slots=True)
+class KeySets:
+    """One for each worker."""
+
+    sources: Mapping[str, Source]
+    threads: Executor
+    say: Say
+    now: Callable[[], float] = time.monotonic
+    trust: Callable[[], ssl.SSLContext] = _authorities
+    _held: OrderedDict[str, _Held] = field(default_factory=OrderedDict)
+    _files: dict[Path, _File] = field(default_factory=dict)
+    _fetching: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
+
+    def keys(self, issuer: str, key_id: str | None) -> tuple[Jwk, ...]:
+        """The issuer's keys as they were last seen, `key_id` hopefully among them.
+
+        NotReady if they are to be fetched first; IDPCommunicationError, InvalidIdentityToken.
+        """
+        file = self.sources.get(issuer, Source()).file
+        if file is not None:
+            return self._of_file(issuer, file)
+        held = self._held.get(issuer) or _Held()
+        now = self.now()
+        fresh = now - held.got < _FRESH
+        if fresh and (key_id is None or any(key.get("kid") == key_id for key in held.keys)):
+            return held.keys
+        if now - held.tried >= _PAUSE:
+            raise NotReady(lambda: self._fetched(issuer))
+        if fresh:
+            return held.keys
+        raise _fault(passing=held.passing)
+
+    def _of_file(self, issuer: str, file: Path) -> tuple[Jwk, ...]:
+        try:
+            stat = file.stat()
+            mark = stat.st_mtime_ns, stat.st_size, stat.st_ino
+            known = self._files.get(file)
+            if known is None or known.mark != mark:
+                known = self._files[file] = _File(jwks.read(file), mark)
+        except (OSError, Unusable) as failure:
+            self._tell(issuer, str(failure))
+            raise _fault(passing=False) from None
+        self._tell(issuer, "")
+        return known.keys
+
+    async def _fetched(self, issuer: str) -> None:
+        """Return when the issuer has been asked, by this call or by one that is under way."""
+        task = self._fetching.get(issuer)
+        if task is None:
+            task = self._fetching[issuer] = asyncio.ensure_future(self._fetch(issuer))
+            task.add_done_callback(lambda _: self._fetching.pop(issuer, None))
+        await asyncio.shield(task)
+
+    async def _fetch(self, issuer: str) -> None:
+        before = self._held.get(issuer) or _Held()
+        loop = asyncio.get_running_loop()
+        try:
+            # Nothing waits longer than this, not for a name server nor for a free thread.
+            keys = await asyncio.wait_for(
+                loop.run_in_executor(self.threads, self._asked, issuer), SECONDS
+            )
+        except (Unreachable, TimeoutError) as failure:
+            held = _Held(before.keys, before.got, self.now(), str(failure) or "it is slow", True)
+        except Unusable as failure:
+            held = _Held(before.keys, before.got, self.now(), str(failure), False)
+        else:
+            held = _Held(keys, self.now(), self.now())
+        self._tell(issuer, held.failure)
+        self._held[issuer] = held
+        self._held.move_to_end(issuer)
+        if len(self._held) > _MOST_HELD:
+            gone, _ = self._held.popitem(last=False)
+            self._said.pop(gone, None)
+
+    def _asked(self, issuer: str) -> tuple[Jwk, ...]:
+        """An issuer's keys, fetched now; runs in a thread."""
+        url = self.sources.get(issuer, Source()).url
+        if not url:
+            text = discovered(issuer, lambda each: self._get(each, addresses.is_public))
+        elif urlsplit(url).scheme == "http":
+            text = self._get(url, addresses.is_local)
+        else:
+            text = self._get(url, addresses.anywhere)  # the operator has named it
+        return jwks.keys_of(text)
+
+    def _get(self, url: str, admits: Admits) -> bytes:
+        return get(url, admits=admits, trust=self.trust)
+
+    def _tell(self, issuer: str, failure: str) -> None:
+        if failure and failure != self._said.get(issuer):
+            self.say(issuer, failure)
+        if failure:
+            self._said[issuer] = failure
+        else:
+            self._said.pop(issuer, None)
+
+
+def _fault(*, passing: bool) -> Fault:
+    if passing:
+        return IDPCommunicationError(_NO_ANSWER)
+    return InvalidIdentityToken(InvalidIdentityToken.NO_KEY)

@@ -1,0 +1,266 @@
+"""Where an issuer's keys are, and when they are asked for."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.issuer import Issuer, jwk, published
+
+from strongroom.errors import (
+    IDPCommunicationError,
+    InvalidIdentityToken,
+    NotReady,
+    SetupError,
+)
+from strongroom.issuers import jwks
+from strongroom.issuers.discovery import discovered
+from strongroom.issuers.jwks import Unusable
+from strongroom.issuers.key_sets import KeySets
+from strongroom.issuers.sources import Source, sources
+
+ISSUER = Issuer("https://issuer.example")
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def publisher():
+    with published() as running:
+        running.pages["/"] = 200, ISSUER.key_set
+        yield running
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def sets(publisher, clock, said):
+    with ThreadPoolExecutor(4) as threads:
+        places = {ISSUER.url: Source(url=f"{publisher.url}/")}
+        yield KeySets(places, threads, lambda *words: said.append(words), clock)
+
+
+def asked(sets, issuer=ISSUER.url, key_id="RS256", times=1):
+    """The keys, fetched if they have to be, as by so many requests at once."""
+
+    async def one():
+        try:
+            return sets.keys(issuer, key_id)
+        except NotReady as missing:
+            await missing.prepare()
+            return sets.keys(issuer, key_id)
+
+    async def all_of_them():
+        return await asyncio.gather(*(one() for _ in range(times)))
+
+    return asyncio.run(all_of_them())[0]
+
+
+def test_one_issuer_is_asked_by_one_request_at_a_time(sets, publisher):
+    publisher.slow = 0.2
+    assert len(asked(sets, times=20)) == 6
+    assert publisher.asked == ["/"]
+
+
+def test_a_set_is_good_for_an_hour(sets, publisher, clock):
+    asked(sets)
+    clock.now += 3_599
+    asked(sets)
+    assert len(publisher.asked) == 1
+    clock.now += 1
+    asked(sets)
+    assert len(publisher.asked) == 2
+
+
+def test_an_unknown_key_is_asked_for_and_not_too_often(sets, publisher, clock):
+    asked(sets)
+    publisher.pages["/"] = 200, Issuer("", [jwk("RS256", "new")]).key_set
+    for _ in range(5):
+        asked(sets, key_id="new")
+        asked(sets, key_id="made up")
+    assert len(publisher.asked) == 1
+    clock.now += 10
+    assert [key["kid"] for key in asked(sets, key_id="new")] == ["new"]
+    assert len(publisher.asked) == 2
+    clock.now += 9
+    asked(sets, key_id="made up")
+    assert len(publisher.asked) == 2
+
+
+def test_keys_that_are_known_outlive_an_issuer_that_is_away_but_not_for_ever(
+    sets, publisher, clock, said
+):
+    asked(sets)
+    publisher.pages["/"] = 500, b""
+    clock.now += 100
+    assert len(asked(sets, key_id="unknown")) == 6
+    clock.now += 3_500
+    with pytest.raises(IDPCommunicationError):
+        asked(sets)
+    assert len(publisher.asked) == 3
+    assert said == [(ISSUER.url, "it answers with status 500")]  # once
+
+
+def test_a_failure_is_remembered_for_a_while(sets, publisher, clock, said):
+    publisher.pages["/"] = 200, b"{}"
+    for _ in range(5):
+        with pytest.raises(InvalidIdentityToken):
+            asked(sets)
+    assert len(publisher.asked) == 1
+    publisher.pages["/"] = 200, ISSUER.key_set
+    clock.now += 10
+    asked(sets)
+    publisher.pages["/"] = 200, b"[]"
+    clock.now += 3_600
+    with pytest.raises(InvalidIdentityToken):
+        asked(sets)
+    assert len(said) == 2
+
+
+def test_no_more_issuers_are_held_than_there_is_room_for(sets, said):
+    for number in range(300):
+        with pytest.raises(InvalidIdentityToken):
+            asked(sets, f"https://127.0.0.{number % 256}/{number}")
+    assert len(sets._held) <= 256
+    assert len(sets._said) <= 256
+
+
+# By the issuer's own word
+
+
+def configuration(**changed):
+    whole = {"issuer": ISSUER.url, "jwks_uri": "https://keys.example/keys"} | changed
+    return json.dumps(whole).encode()
+
+
+def test_discovery():
+    pages = {
+        f"{ISSUER.url}/.well-known/openid-configuration": configuration(),
+        "https://keys.example/keys": ISSUER.key_set,
+    }
+    assert discovered(ISSUER.url, pages.__getitem__) == ISSUER.key_set
+
+
+def test_an_issuer_with_a_path():
+    issuer = "https://issuer.example/a/"
+    pages = {
+        "https://issuer.example/a/.well-known/openid-configuration": configuration(issuer=issuer),
+        "https://keys.example/keys": b"keys",
+    }
+    assert discovered(issuer, pages.__getitem__) == b"keys"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        configuration(issuer="https://other.example"),
+        configuration(issuer=ISSUER.url + "/"),
+        configuration(jwks_uri=1),
+        *(
+            configuration(jwks_uri=uri)
+            for uri in (
+                "http://keys.example/",
+                "https://keys.example:8443/",
+                "https://a@keys.example/",
+                "https://keys.example/\r\nX: y",
+                "https://[::1]/",
+                "file:///etc/passwd",
+                "//keys.example/",
+                "https:///keys",
+                "https://keys.example/#x",
+                "",
+            )
+        ),
+    ],
+)
+def test_configurations_that_lead_nowhere(document):
+    first = f"{ISSUER.url}/.well-known/openid-configuration"
+    with pytest.raises(Unusable):
+        discovered(ISSUER.url, {first: document}.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://issuer.example:8443", "http://issuer.example", "https://a b", "issuer"]
+)
+def test_issuers_that_are_not_asked(issuer):
+    with pytest.raises(Unusable):
+        discovered(issuer, {}.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{}", b"[]", b'{"keys":{}}', b'{"keys":[1]}', b"[" * 200_000,
+        b'{"keys":[' + b",".join([b"{}"] * 201) + b"]}",
+        b'{"keys":[]}' + b" " * 300_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_key_set(text):
+    with pytest.raises(Unusable):
+        jwks.keys_of(text)
+
+
+# As the operator says
+
+
+def test_settings(tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_bytes(ISSUER.key_set)
+    assert sources(
+        [
+            f"https://a.example={file}",
+            "https://b.example/c=https://keys.example/?x=y",
+            "https://d.example=http://localhost:8080/keys",
+            "https://e.example=http://[::1]/keys",
+        ]
+    ) == {
+        "https://a.example": Source(file=file),
+        "https://b.example/c": Source(url="https://keys.example/?x=y"),
+        "https://d.example": Source(url="http://localhost:8080/keys"),
+        "https://e.example": Source(url="http://[::1]/keys"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("https://a.example", "does not say where"),
+        ("https://a.example=", "does not say where"),
+        ("a.example=keys.json", "does not say where"),
+        ("http://a.example=keys.json", "does not say where"),
+        ("https://a.example=no-such-file.json", "cannot be read"),
+        ("https://a.example=pyproject.toml", "not a JSON Web Key Set"),
+        ("https://a.example=http://keys.example/", "not safe"),
+        ("https://a.example=http://10.0.0.1/", "not safe"),
+        ("https://a.example=ftp://keys.example/", "not a URL that can be used"),
+        ("https://a.example=https:///keys", "not a URL that can be used"),
+        ("https://a.example=https://a:b@keys.example/", "not a URL that can be used"),
+        ("https://a.example=https://keys.example:x/", "not a URL"),
+    ],
+)
+def test_settings_that_cannot_be_used(setting, why):
+    with pytest.raises(SetupError, match=why):
+        sources([setting])
+
+
+def test_an_issuer_has_one_place(tmp_path):
+    with pytest.raises(SetupError, match="given twice"):
+        sources(["https://a.example=https://b.example/"] * 2)
