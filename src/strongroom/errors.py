@@ -254,6 +254,16 @@ class PolicyEvaluation(Fault):
     status = 500
 
 
+class PolicyNotAttachable(Fault):
+    code = "PolicyNotAttachableException"
+
+
+class UnmodifiableEntity(Fault):
+    """A role that an AWS service has for itself."""
+
+    code = "UnmodifiableEntityException"
+
+
 # We failed.
 
 

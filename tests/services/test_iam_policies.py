@@ -262,13 +262,15 @@ def test_which_policies_are_listed(iam, owners):
 
     aws = [
         "AdministratorAccess",
+        "AWSKeyManagementServiceCustomKeyStoresServiceRolePolicy",
+        "AWSKeyManagementServiceMultiRegionKeysServiceRolePolicy",
         "AWSKeyManagementServicePowerUser",
         "IAMFullAccess",
         "PowerUserAccess",
     ]
     assert listed(Scope="Local") == ["a", "b", "Zeta"]
     assert listed(Scope="AWS") == aws
-    assert listed() == ["a", *aws[:2], "b", *aws[2:], "Zeta"]
+    assert listed() == ["a", *aws[:4], "b", *aws[4:], "Zeta"]
     assert listed(PathPrefix="/b/") == ["b"]
     assert listed(OnlyAttached=True) == []
     iam.attach_role_policy(RoleName="one", PolicyArn=ADMINISTRATOR)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from strongroom.keys.alias import Alias
 from strongroom.keys.grant import Grant
 from strongroom.keys.specs import Manager
-from strongroom.policy.entities import Group, ManagedPolicy, PolicyVersion, Provider, Role, User
+from strongroom.policy.entities import (
+    Group,
+    ManagedPolicy,
+    PolicyVersion,
+    Provider,
+    Role,
+    RoleDeletion,
+    User,
+)
 from strongroom.policy.organization import (
     Creation,
     Invitation,
@@ -94,6 +102,9 @@ def keep_identities(store, account, name="one"):
             books.attach(owner, policy)
             books.put_inline_policy(owner, "inline", f"the inline one of the {owner.noun}")
         books.put_provider(provider)
+        books.add_role_deletion(
+            RoleDeletion(account, f"task-{name}", "kms", f"Linked{name}", NOW, f"used by {name}")
+        )
         books.put_account_alias(account, f"alias-{account}")
     return user, role
 

@@ -119,6 +119,7 @@ def use_identities(books, account, name):
     for owner in (f"AGPA{name}", f"ANPA{name}"):
         assert books.iam_tags(account, owner) == {"x": "1"}
     assert books.provider(account, f"{name}.example") is not None
+    assert books.role_deletion(account, f"task-{name}").role == f"Linked{name}"
     assert books.account_of_alias(f"alias-{account}") == account
     assert books.account_alias(account) == f"alias-{account}"
 
@@ -195,7 +196,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 17 + 2 + 2 * 16
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 18 + 2 + 2 * 16
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)

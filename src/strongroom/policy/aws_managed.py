@@ -2,6 +2,9 @@
 
 AWS has over a thousand, most of them for services that Strongroom is not.
 
+Those of service-linked roles are for these roles alone.  Their unique ids are ours, for AWS's are not
+known.
+
 Source: AWS Managed Policy Reference Guide, the page of each; the unique ids as AWS answers them.
 """
 
@@ -9,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from strongroom.policy.entities import ManagedPolicy, PolicyVersion
+from strongroom.policy.entities import SERVICES_PATH, ManagedPolicy, PolicyVersion
 
 ACCOUNT = "aws"
 """What stands in their ARNs where an account's number stands in others."""
@@ -23,6 +26,7 @@ class _Published(NamedTuple):
     updated: float
     version: int
     statements: list[dict[str, object]]
+    path: str = "/"
 
 
 _PUBLISHED = (
@@ -34,6 +38,50 @@ _PUBLISHED = (
         1423247986.0,
         1,
         [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    ),
+    _Published(
+        "AWSKeyManagementServiceCustomKeyStoresServiceRolePolicy",
+        "ANPAKMSCUSTOMKEYSTORE",
+        "Enables access to AWS services and resources required for AWS KMS custom key stores",
+        1542226200.0,  # 2018-11-14, 20:10
+        1699642980.0,  # 2023-11-10, 19:03
+        2,
+        [
+            {
+                "Effect": "Allow",
+                "Action": [
+                    "cloudhsm:Describe*",
+                    "ec2:CreateNetworkInterface",
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:CreateSecurityGroup",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:DeleteSecurityGroup",
+                    "ec2:DescribeVpcs",
+                    "ec2:DescribeNetworkAcls",
+                    "ec2:DescribeNetworkInterfaces",
+                ],
+                "Resource": "*",
+            }
+        ],
+        SERVICES_PATH,
+    ),
+    _Published(
+        "AWSKeyManagementServiceMultiRegionKeysServiceRolePolicy",
+        "ANPAKMSMULTIREGION234",
+        "Enables AWS KMS to synchronize the shared properties of multi-Region keys.",
+        1623857820.0,  # 2021-06-16, 15:37
+        1731538380.0,  # 2024-11-13, 22:53
+        2,
+        [
+            {
+                "Sid": "KMSSynchronizeMultiRegionKey",
+                "Effect": "Allow",
+                "Action": ["kms:SynchronizeMultiRegionKey"],
+                "Resource": "*",
+            }
+        ],
+        SERVICES_PATH,
     ),
     _Published(
         "AWSKeyManagementServicePowerUser",
@@ -139,7 +187,7 @@ def policies(partition: str) -> list[ManagedPolicy]:
             ACCOUNT,
             each.name,
             partition,
-            "/",
+            each.path,
             each.id,
             each.created,
             each.description,

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+SERVICES_PATH = "/aws-service-role/"
+"""Where the roles are that AWS's services have for themselves, and the policies of these roles."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -61,6 +64,11 @@ class Role(Entity):
     )
     description: str = ""
     max_session_seconds: int = 3600
+
+    @property
+    def service_linked(self) -> bool:
+        """Whether it is a service's own, and that service's alone to change."""
+        return self.path.startswith(SERVICES_PATH)
 
     @property
     def trusted(self) -> Mapping[str, str]:
@@ -120,6 +128,23 @@ class Provider:
     @property
     def arn(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:{self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDeletion:
+    """What came of the request to delete a service-linked role."""
+
+    account: str
+    task: str  # its id without "task" and the role: a UUID
+    service: str  # "mrk.kms.amazonaws.com"
+    role: str  # its name
+    created: float
+    reason: str = ""  # why it failed; nothing if the role is deleted
+    usage: str = "{}"  # JSON: by Region, the ARNs of what still uses the role
+
+    @property
+    def id(self) -> str:
+        return f"task{SERVICES_PATH}{self.service}/{self.role}/{self.task}"
 
 
 def arn_of(kind: type[Entity], partition: str, account: str, path: str, name: str) -> str:

@@ -242,6 +242,19 @@ iam_providers = Table(
     _mac(),
 )
 
+iam_role_deletions = Table(
+    "iam_role_deletions",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("task", String(36), primary_key=True),
+    Column("service", String(128), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("usage", Text, nullable=False),  # JSON
+    _mac(),
+)
+
 iam_account_aliases = Table(
     "iam_account_aliases",
     metadata,

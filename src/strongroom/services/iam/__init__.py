@@ -21,6 +21,7 @@ from strongroom.services.iam import (
     oidc,
     policy_versions,
     roles,
+    service_linked,
     simulation,
     tags,
     users,
@@ -61,6 +62,11 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateRoleDescription": _writes(roles.update_role_description),
     "UpdateAssumeRolePolicy": _writes(roles.update_assume_role_policy),
     "DeleteRole": _writes(roles.delete_role),
+    "CreateServiceLinkedRole": _writes(service_linked.create_service_linked_role),
+    "DeleteServiceLinkedRole": _writes(service_linked.delete_service_linked_role),
+    "GetServiceLinkedRoleDeletionStatus": _reads(
+        service_linked.get_service_linked_role_deletion_status
+    ),
     # Managed policies
     "CreatePolicy": _writes(managed_policies.create_policy),
     "GetPolicy": _reads(managed_policies.get_policy),

@@ -28,6 +28,7 @@ def put_role_permissions_boundary(
 ) -> None:
     context = access.of_boundary(rq.PermissionsBoundary)
     role = existing(iam, call, "PutRolePermissionsBoundary", Role, rq.RoleName, context)
+    identifiers.require_changeable(role)
     iam.books.put_entity(replace(role, boundary=checked(iam, call, rq.PermissionsBoundary)))
 
 
@@ -43,6 +44,7 @@ def delete_role_permissions_boundary(
     iam: Iam, call: Call, rq: shapes.DeleteRolePermissionsBoundaryRequest
 ) -> None:
     role = existing(iam, call, "DeleteRolePermissionsBoundary", Role, rq.RoleName)
+    identifiers.require_changeable(role)
     _require_bounded(role)
     iam.books.put_entity(replace(role, boundary=""))
 

@@ -10,9 +10,15 @@ import re
 from typing import TypeVar
 
 from strongroom.arn import Arn
-from strongroom.errors import InvalidInput, NoSuchEntity, Validation
+from strongroom.errors import (
+    InvalidInput,
+    NoSuchEntity,
+    PolicyNotAttachable,
+    UnmodifiableEntity,
+    Validation,
+)
 from strongroom.policy import aws_managed
-from strongroom.policy.entities import Entity, ManagedPolicy, Role, User, arn_of
+from strongroom.policy.entities import SERVICES_PATH, Entity, ManagedPolicy, Role, User, arn_of
 from strongroom.policy.variables import Context
 from strongroom.services.call import Call
 from strongroom.services.iam import access
@@ -39,6 +45,15 @@ def existing(
         raise NoSuchEntity(f"The {kind.noun} with name {name} cannot be found.")
     access.require(call, action, found.arn, {**_own(iam, found), **context})
     return found
+
+
+def require_changeable(entity: Entity) -> None:
+    """UnmodifiableEntity if it is a service-linked role, whose tags and description alone change."""
+    if isinstance(entity, Role) and entity.service_linked:
+        raise UnmodifiableEntity(
+            f"Cannot perform the operation on the protected role '{entity.name}' - this role is only "
+            "modifiable by AWS"
+        )
 
 
 def subject(iam: Iam, call: Call, action: str, name: str | None) -> User | None:
@@ -83,6 +98,8 @@ def attachable(iam: Iam, call: Call, arn: str) -> ManagedPolicy:
     found = iam.books.managed_policy(call.account, arn)
     if found is None:
         raise NoSuchEntity(f"Policy {arn} does not exist or is not attachable.")
+    if found.account == aws_managed.ACCOUNT and found.path == SERVICES_PATH:
+        raise PolicyNotAttachable("Cannot attach a Service Role Policy to a Customer Role.")
     return found
 
 

@@ -7,6 +7,7 @@ from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
 from strongroom.services.call import Call
 from strongroom.services.iam import documents, paging, quotas
+from strongroom.services.iam.identifiers import require_changeable
 from strongroom.services.iam.owners import Owner, answer
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shape import Shape
@@ -15,6 +16,7 @@ from strongroom.wire.shape import Shape
 def put_policy(kind: Owner, iam: Iam, call: Call, rq: Any) -> None:
     """Keep a policy, in place of one of the same name."""
     owner = kind.named(iam, call, f"Put{kind.noun}Policy", rq)
+    require_changeable(owner)
     grammar.require(rq.PolicyDocument, Use.IDENTITY)
     present = iam.books.inline_policies(owner) | {rq.PolicyName: rq.PolicyDocument}
     most = quotas.INLINE[owner.noun]
@@ -42,6 +44,7 @@ def get_policy(kind: Owner, iam: Iam, call: Call, rq: Any) -> Shape:
 
 def delete_policy(kind: Owner, iam: Iam, call: Call, rq: Any) -> None:
     owner = kind.named(iam, call, f"Delete{kind.noun}Policy", rq)
+    require_changeable(owner)
     if not iam.books.delete_inline_policy(owner, rq.PolicyName):
         raise _missing(kind, rq.PolicyName)
 

@@ -8,17 +8,15 @@ from msgspec import structs
 from strongroom.errors import EntityAlreadyExists, InvalidInput
 from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
-from strongroom.policy.entities import Role, arn_of
+from strongroom.policy.entities import SERVICES_PATH, Role, arn_of
 from strongroom.services.call import Call
 from strongroom.services.iam import access, boundaries, documents, ids, paging, quotas, tagging
-from strongroom.services.iam.identifiers import existing
+from strongroom.services.iam.identifiers import existing, require_changeable
 from strongroom.services.iam.tagging import Tagged
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shapes import iam as shapes
 
-# Roles of AWS's own services, for which some rules do not hold; nobody else may make one.
-_SERVICES_PATH = "/aws-service-role/"
-_SERVICES_NAME = "awsservicerolefor"
+_SERVICES_NAME = "awsservicerolefor"  # of the roles of AWS's own services; nobody else may make one
 
 
 def create_role(iam: Iam, call: Call, rq: shapes.CreateRoleRequest) -> shapes.CreateRoleResponse:
@@ -29,7 +27,7 @@ def create_role(iam: Iam, call: Call, rq: shapes.CreateRoleRequest) -> shapes.Cr
         arn_of(Role, call.partition, call.account, path, rq.RoleName),
         {**access.of_tags(rq.Tags), **access.of_boundary(rq.PermissionsBoundary)},
     )
-    if path.startswith(_SERVICES_PATH) or rq.RoleName.lower().startswith(_SERVICES_NAME):
+    if path.startswith(SERVICES_PATH) or rq.RoleName.lower().startswith(_SERVICES_NAME):
         raise InvalidInput("Service-linked roles are made by the services that they are linked to.")
     if iam.books.named(Role, call.account, rq.RoleName) is not None:
         raise EntityAlreadyExists(f"Role with name {rq.RoleName} already exists.")
@@ -75,6 +73,8 @@ def list_roles(iam: Iam, call: Call, rq: shapes.ListRolesRequest) -> shapes.List
 def update_role(iam: Iam, call: Call, rq: shapes.UpdateRoleRequest) -> shapes.UpdateRoleResponse:
     """What the request does not name stays as it is."""
     role = existing(iam, call, "UpdateRole", Role, rq.RoleName)
+    if rq.MaxSessionDuration is not None:
+        require_changeable(role)
     iam.books.put_entity(
         replace(
             role,
@@ -98,12 +98,14 @@ def update_assume_role_policy(
     iam: Iam, call: Call, rq: shapes.UpdateAssumeRolePolicyRequest
 ) -> None:
     role = existing(iam, call, "UpdateAssumeRolePolicy", Role, rq.RoleName)
+    require_changeable(role)
     principals = _principals(iam, call, rq.PolicyDocument)
     iam.books.put_entity(replace(role, trust=rq.PolicyDocument, principals=principals))
 
 
 def delete_role(iam: Iam, call: Call, rq: shapes.DeleteRoleRequest) -> None:
     role = existing(iam, call, "DeleteRole", Role, rq.RoleName)
+    require_changeable(role)
     boundaries.require_bare(iam, role)
     iam.books.put_iam_tags(role.account, role.id, {})
     iam.books.delete_entity(role)

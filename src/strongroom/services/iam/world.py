@@ -6,6 +6,7 @@ Every operation reads or writes what is kept; none answers from memory.
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from strongroom.keys.key import Key
 from strongroom.policy import principals
 from strongroom.policy.entities import (
     AccessKey,
@@ -15,6 +16,7 @@ from strongroom.policy.entities import (
     PolicyVersion,
     Provider,
     Role,
+    RoleDeletion,
     User,
 )
 
@@ -67,6 +69,10 @@ class Books(principals.Known, Protocol):
     def providers(self, account: str) -> list[Provider]: ...
     def put_provider(self, provider: Provider) -> None: ...
     def delete_provider(self, provider: Provider) -> None: ...
+
+    def multi_region_keys(self, account: str, most: int) -> list[Key]: ...
+    def role_deletion(self, account: str, task: str) -> RoleDeletion | None: ...
+    def add_role_deletion(self, deletion: RoleDeletion) -> None: ...
 
     def account_created(self, account: str) -> float | None: ...
     def account_alias(self, account: str) -> str | None: ...

@@ -10,10 +10,11 @@ from strongroom.storage.books.iam_tags import IamTags
 from strongroom.storage.books.members import Members
 from strongroom.storage.books.policies import Policies
 from strongroom.storage.books.providers import Providers
+from strongroom.storage.books.role_deletions import RoleDeletions
 
 
 @dataclass(slots=True)
-class Identities(Members, Policies, IamTags, Providers):
+class Identities(Members, Policies, IamTags, Providers, RoleDeletions):
     def identity(self, account: str, kind: Literal["user", "role"], name: str) -> Identity | None:
         if kind == "user":
             return self._user(self.named(User, account, name))

@@ -103,6 +103,18 @@ class Keys(Materials, Aliases):
             ).scalars()
         )
 
+    def multi_region_keys(self, account: str, most: int) -> list[Key]:
+        """At most `most` multi-Region keys of an account, in all Regions."""
+        table = schema.keys
+        places = self.connection.execute(
+            select(table.c.region, table.c.key_id)
+            .where(table.c.account == account, table.c.multi_region)
+            .order_by(table.c.region, table.c.key_id)
+            .limit(most)
+        ).all()
+        found = (self.key(account, region, key_id) for region, key_id in places)
+        return [key for key in found if key is not None]
+
     def all_keys(self) -> Iterator[Key]:
         """Every key there is, read and checked one by one."""
         table = schema.keys
