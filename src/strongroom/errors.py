@@ -217,6 +217,10 @@ class ExpiredIdentityToken(Fault):
     code = "ExpiredIdentityTokenException"
 
 
+class InvalidAuthorizationMessage(Fault):
+    code = "InvalidAuthorizationMessageException"
+
+
 class IDPCommunicationError(Fault):
     """The identity provider did not answer; it may when asked again."""
 

@@ -5,11 +5,14 @@ or until what it speaks for is gone.  It is the base64 of a box of `keys.sealing
 derived from the root key, bound to the access key id that it came with; inside is a `Session` as
 JSON.  docs/formats/session-token.md draws it.
 
-Access key ids of temporary credentials begin with ASIA, those of long-term ones with AKIA.
+Access key ids of temporary credentials begin with ASIA, those of long-term ones with AKIA.  As on AWS
+the account can be read from a temporary one: its 16 letters are 80 bits in base32, of which the 2nd
+to the 41st are the account's number; the others are random.
 """
 
 import base64
 import binascii
+import re
 import secrets
 import string
 from typing import Literal
@@ -22,7 +25,9 @@ from strongroom.keys.sealing import Tampered, names, seal, unseal
 
 PREFIX = "ASIA"
 _LONGEST = 16_384  # bytes of a token
-_KEY_ID_LETTERS = string.ascii_uppercase + "234567"
+_KEY_ID = re.compile(rf"{PREFIX}[A-Z2-7]{{16}}")
+_ACCOUNT_AT = 39  # bits behind the account's number
+_ACCOUNT_BITS = 40
 _SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
 
 
@@ -66,9 +71,28 @@ def new_secret() -> str:
     return "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40))
 
 
+def new_key_id(account: str) -> str:
+    """A fresh access key id for temporary credentials of an account."""
+    mask = (1 << _ACCOUNT_BITS) - 1 << _ACCOUNT_AT
+    bits = secrets.randbits(80) & ~mask | int(account) << _ACCOUNT_AT
+    return PREFIX + base64.b32encode(bits.to_bytes(10)).decode()
+
+
+def account_of(key_id: str) -> str | None:
+    """The account that an access key id of temporary credentials names; None if it names none.
+
+    Whether there are such credentials it does not tell: nothing is kept of them.
+    """
+    if _KEY_ID.fullmatch(key_id) is None:
+        return None
+    bits = int.from_bytes(base64.b32decode(key_id.removeprefix(PREFIX)))
+    number = bits >> _ACCOUNT_AT & (1 << _ACCOUNT_BITS) - 1
+    return f"{number:012}" if number < 10**12 else None
+
+
 def sealed(key: bytes, session: Session) -> Temporary:
     """Credentials for a session, under a fresh access key id."""
-    key_id = PREFIX + "".join(secrets.choice(_KEY_ID_LETTERS) for _ in range(16))
+    key_id = new_key_id(session.account)
     box = seal(key, msgspec.json.encode(session), names("session", key_id))
     return Temporary(key_id, session.secret, base64.b64encode(box).decode())
 

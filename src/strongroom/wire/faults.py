@@ -35,6 +35,7 @@ _QUERY = {
     "ExpiredIdentityTokenException": ("ExpiredTokenException", 400),  # of a web identity
     "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
+    "InvalidAuthorizationMessageException": ("InvalidAuthorizationMessageException", 400),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
     "KMSInternalException": ("InternalFailure", 500),
     "LimitExceededException": ("LimitExceeded", 409),

@@ -2,7 +2,7 @@
 
 from strongroom.services.call import Call
 from strongroom.services.operation import Operation, Way
-from strongroom.services.sts import sessions, web_identity
+from strongroom.services.sts import questions, sessions, web_identity
 from strongroom.wire.shapes.sts import GetCallerIdentityRequest, GetCallerIdentityResponse
 
 
@@ -20,6 +20,10 @@ OPERATIONS = {
     "AssumeRoleWithWebIdentity": Operation(
         web_identity.assume_role_with_web_identity, Way.READING, read_only=True, signed=False
     ),
+    "DecodeAuthorizationMessage": Operation(
+        questions.decode_authorization_message, Way.READING, read_only=True
+    ),
+    "GetAccessKeyInfo": Operation(questions.get_access_key_info, Way.READING, read_only=True),
     "GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True),
     "GetFederationToken": Operation(sessions.get_federation_token, Way.READING, read_only=True),
     "GetSessionToken": Operation(sessions.get_session_token, Way.READING, read_only=True),

@@ -57,9 +57,13 @@ def require_role(sts: Sts, call: Call, action: str, role: Identity, besides: Bes
     )
 
 
-def require_own(call: Call, action: str, besides: Besides = nothing) -> None:
-    """AccessDenied unless the caller's own policies allow what is about no role."""
-    question = Question(call.who.caller, f"sts:{action}", call.principal, call.account)
+def require_own(
+    call: Call, action: str, besides: Besides = nothing, *, resource: str | None = None
+) -> None:
+    """AccessDenied unless the caller's own policies allow what is about no role: about the caller,
+    unless `resource` is `*`.
+    """
+    question = Question(call.who.caller, f"sts:{action}", resource or call.principal, call.account)
     layers, circumstances = call.who.layers(), Circumstances(call, besides)
     decision = decide(question, layers, circumstances)
     if not decision.allows:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from strongroom.keys.session import Session, Temporary
-from strongroom.policy.entities import ManagedPolicy, PolicyVersion, Provider
+from strongroom.policy.entities import AccessKey, ManagedPolicy, PolicyVersion, Provider
 from strongroom.policy.identity import Identity
 from strongroom.policy.organization import Standing
 
@@ -20,6 +20,8 @@ class Books(Protocol):
     def managed_policy(self, account: str, arn: str) -> ManagedPolicy | None: ...
     def version(self, policy: ManagedPolicy, number: int) -> PolicyVersion | None: ...
     def provider(self, account: str, url: str) -> Provider | None: ...
+    def access_key(self, key_id: str) -> AccessKey | None: ...
+    def account_known(self, account: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
