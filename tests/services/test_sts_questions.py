@@ -87,8 +87,8 @@ def test_a_session_s_key(endpoint, iam, sts, account):
         "ASIA" + "A" * 15 + "1",
         "ASIA" + "A" * 17,
         "ASIA" + "7" * 16,  # a number of more than twelve digits
-        new_key_id("777777777777"),
-        "asia" + new_key_id("000000000000")[4:].lower(),
+        pytest.param(new_key_id("777777777777"), id="of an account that is not here"),
+        pytest.param("asia" + new_key_id("000000000000")[4:].lower(), id="in lower case"),
         "0" * 16,
     ],
 )

@@ -62,11 +62,11 @@ def assume_role_with_web_identity(
             found["sts:transitivetagkeys"] = tuple(transitive)
         return found | of_request_tags(tags)
 
-    access.require_role(call, "AssumeRoleWithWebIdentity", role, besides)
+    access.require_role(sts, call, "AssumeRoleWithWebIdentity", role, besides)
     if tags:
-        access.require_role(call, "TagSession", role, besides)
+        access.require_role(sts, call, "TagSession", role, besides)
     if claims.source_identity is not None:
-        access.require_role(call, "SetSourceIdentity", role, besides)
+        access.require_role(sts, call, "SetSourceIdentity", role, besides)
     seconds = content.role_seconds(role, rq.DurationSeconds)
     content.require_within(role, seconds)
     session = Session(
