@@ -803,7 +803,7 @@ def test_an_account_leaves_its_right_to_retire_to_whom_its_policies_let(world, w
     key = world.ask("CreateKey", {})["KeyMetadata"]["Arn"]
     asked = {"RetiringPrincipal": retiring} if retiring else {}
     grant = world.ask("CreateGrant", {"KeyId": key, **asked, **LEAST})
-    handler, way, _ = OPERATIONS["RetireGrant"]
+    handler, way = OPERATIONS["RetireGrant"][:2]
     request = RetireGrantRequest(GrantToken=grant["GrantToken"])
 
     def retire():
