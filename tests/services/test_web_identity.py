@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -19,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from clockwork import folder_of
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.conftest import start_dev
+from tests.conftest import STRONGROOM, start_dev
 from tests.issuer import Issuer, jwk, public_pem, published
 
 pytestmark = pytest.mark.xdist_group("web-identity")
@@ -703,6 +704,16 @@ def recorded(endpoint, answer):
     return event
 
 
+def explained(endpoint, request_id):
+    """What `strongroom explain` says of a request."""
+    return subprocess.run(
+        [*STRONGROOM, "explain", request_id, "--data", folder_of(endpoint)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+
+
 def test_what_is_recorded(endpoint, ask, issuer, provider, account, iam, arn):
     token = issuer.token(sub="repo:a/b\x7f\u00e9")
     answer = ask(token)
@@ -730,10 +741,14 @@ def test_what_is_recorded(endpoint, ask, issuer, provider, account, iam, arn):
 
 def test_what_is_recorded_of_refusals(endpoint, ask, iam, issuer, provider):
     with pytest.raises(ClientError) as caught:
-        ask(issuer.token(), role(iam, trust("arn:aws:iam::1:oidc-provider/x"), "none"))
+        condition = {"StringLike": {f"{issuer.name}:sub": "repo:z/*"}}
+        ask(issuer.token(), role(iam, trust(provider, condition), "none"))
     event = recorded(endpoint, caught.value.response)
     assert event["userIdentity"]["type"] == "WebIdentityUser"
     assert event["errorCode"] == "AccessDenied"
+    told = explained(endpoint, event["requestID"])
+    assert f"by {provider}:sts:repo:a/b" in told
+    assert f"{issuer.name}:sub wants `repo:z/*`; it is `repo:a/b`" in told
     with pytest.raises(ClientError) as caught:
         ask(issuer.token(key=rsa.generate_private_key(65537, 2048)))
     event = recorded(endpoint, caught.value.response)

@@ -69,8 +69,11 @@ def explanation(of: Event) -> Told | None:
 
 
 def principal(of: Event) -> str:
-    """The ARN of who asked; nothing for somebody who did not show it."""
-    return str(_object(of.userIdentity).get("arn", ""))
+    """The ARN of who asked, or what a web identity has in its place; nothing for somebody who did
+    not show it.
+    """
+    identity = _object(of.userIdentity)
+    return str(identity.get("arn") or identity.get("principalId", ""))
 
 
 def halves(of: Event) -> list[Half]:
