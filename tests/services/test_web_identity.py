@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from clockwork import folder_of
 from cryptography.hazmat.primitives.asymmetric import rsa
+from organization_tree import RCP, Clients, Tree, deny, deny_all
 from tests.conftest import STRONGROOM, start_dev
 from tests.issuer import Issuer, jwk, public_pem, published
 
@@ -291,6 +292,31 @@ def test_a_role_that_does_not_exist_is_told_like_one_that_does_not_trust(ask, is
         ask(issuer.token(), f"arn:aws:iam::{account}:role/none")
     with refused("ValidationError", f"arn:aws:iam::{account}:user/none is invalid"):
         ask(issuer.token(), f"arn:aws:iam::{account}:user/none")
+
+
+def test_what_the_organization_of_the_role_denies(endpoint, sts, issuer):
+    """Its resource control policies count for everybody; its service control policies only for its
+    own users and roles.
+    """
+    clients = Clients(endpoint, "us-east-1")
+    with contextlib.closing(clients):
+        tree = Tree(clients)
+        iam = clients.of("iam", tree.join())
+        arn = role(iam, trust(provided(iam, issuer)))
+
+        def ask(sub):
+            return sts.assume_role_with_web_identity(
+                RoleArn=arn, RoleSessionName="s1", WebIdentityToken=issuer.token(sub=sub)
+            )
+
+        tree.attach(tree.policy(deny("sts:*")), tree.root)
+        ask("a")
+        outsiders = {"StringEquals": {f"{issuer.name}:sub": "b"}}
+        rule = deny_all("sts:AssumeRoleWithWebIdentity", Condition=outsiders)
+        tree.attach(tree.policy(rule, kind=RCP), tree.root)
+        ask("a")
+        with denied():
+            ask("b")
 
 
 # Session tags and source identity

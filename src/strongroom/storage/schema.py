@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 metadata = MetaData()

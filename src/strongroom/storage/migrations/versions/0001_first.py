@@ -205,17 +205,6 @@ def _iam() -> None:
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
     op.create_table(
-        "iam_role_deletions",
-        sa.Column("account", account, primary_key=True),
-        sa.Column("task", sa.String(36), primary_key=True),
-        sa.Column("service", sa.String(128), nullable=False),
-        sa.Column("role", sa.String(64), nullable=False),
-        sa.Column("created", sa.Double, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("usage", sa.Text, nullable=False),
-        sa.Column("mac", sa.LargeBinary, nullable=False),
-    )
-    op.create_table(
         "iam_account_aliases",
         sa.Column("alias", sa.String(63), primary_key=True),
         sa.Column("account", account, nullable=False),
