@@ -33,6 +33,11 @@ class Arn(NamedTuple):
         return ":".join(("arn", *self))
 
 
+def root_user(partition: str, account: str) -> str:
+    """The ARN of an account's root user, by which policies and grants mean the account."""
+    return f"arn:{partition}:iam::{account}:root"
+
+
 def partition_of(region: str) -> str:
     """The partition that a Region belongs to, by its name; `aws` for any other name."""
     if not region.startswith(_ELSEWHERE):

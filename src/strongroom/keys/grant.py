@@ -14,7 +14,7 @@ Source: KMS Developer Guide, "Grants in AWS KMS"; API Reference, CreateGrant and
 import hashlib
 from dataclasses import dataclass
 
-from strongroom.arn import Arn, partition_of
+from strongroom.arn import Arn, partition_of, root_user
 from strongroom.keys.sealing import names
 
 Pairs = tuple[tuple[str, str], ...]
@@ -98,7 +98,7 @@ class Grant:
         return tuple(dict.fromkeys(may))
 
     def _root(self, account: str) -> str:
-        return str(Arn(partition_of(self.region), "iam", "", account, "root"))
+        return root_user(partition_of(self.region), account)
 
 
 def narrower(child: Grant, parent: Grant) -> bool:

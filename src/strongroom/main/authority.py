@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from strongroom.arn import Arn, partition_of
+from strongroom.arn import Arn, partition_of, root_user
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import SetupError
 from strongroom.keys.alias import PREFIX as ALIAS
@@ -239,7 +239,7 @@ class Authority:
             named = (
                 *who.caller.names,
                 *(
-                    (f"arn:{partition_of(key.region)}:iam::{who.account}:root",)
+                    (root_user(partition_of(key.region), who.account),)
                     if who.account
                     else (who.arn,)
                 ),

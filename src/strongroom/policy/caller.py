@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Self
 
+from strongroom.arn import root_user
+
 
 class Kind(Enum):
     ROOT = "Account"
@@ -111,7 +113,7 @@ class Caller:
 
     @classmethod
     def root(cls, partition: str, account: str) -> Self:
-        return cls(Kind.ROOT, account, f"arn:{partition}:iam::{account}:root", {})
+        return cls(Kind.ROOT, account, root_user(partition, account), {})
 
     @classmethod
     def user(cls, arn: str, account: str, unique_id: str = "") -> Self:

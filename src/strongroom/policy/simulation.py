@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from strongroom.arn import root_user
 from strongroom.policy.compiled import Policy, Span, Use, compile_policy
 from strongroom.policy.document import Lines, parse
 from strongroom.policy.explain import Explanation, LayerVerdict, explain
@@ -155,7 +156,7 @@ def _matched(
 
 def _left_to_the_account(question: Question) -> Policy:
     partition = question.resource.split(":", 2)[1]
-    owner = f"arn:{partition}:iam::{question.account}:root"
+    owner = root_user(partition, question.account)
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": owner},

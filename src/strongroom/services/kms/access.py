@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import NamedTuple, NoReturn
 
-from strongroom.arn import partition_of
+from strongroom.arn import partition_of, root_user
 from strongroom.errors import AccessDenied
 from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
@@ -145,7 +145,7 @@ def require(
 def _grants(kms: Kms | KmsBooks, who: Principal, key: Key) -> Sequence[Grant]:
     """The grants of a key that mean the caller, or its account."""
     caller = who.caller
-    named = (*caller.names, f"arn:{partition_of(key.region)}:iam::{caller.account}:root")
+    named = (*caller.names, root_user(partition_of(key.region), caller.account))
     return kms.books.grants(key.account, key.region, key.id, named)
 
 

@@ -9,7 +9,7 @@ PutKeyPolicy.
 import json
 from typing import Any
 
-from strongroom.arn import partition_of
+from strongroom.arn import partition_of, root_user
 from strongroom.errors import LimitExceeded, MalformedPolicyDocument
 from strongroom.keys.key import Key
 from strongroom.policy import grammar, principals
@@ -31,7 +31,7 @@ def default(account: str, region: str) -> str:
         {
             "Sid": "Enable IAM User Permissions",
             "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{partition_of(region)}:iam::{account}:root"},
+            "Principal": {"AWS": root_user(partition_of(region), account)},
             "Action": "kms:*",
             "Resource": "*",
         },
@@ -66,7 +66,7 @@ def of_aws_managed_key(account: str, region: str, service: str) -> str:
         {
             "Sid": "Allow direct access to key metadata to the account",
             "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{partition_of(region)}:iam::{account}:root"},
+            "Principal": {"AWS": root_user(partition_of(region), account)},
             "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
             "Resource": "*",
         },

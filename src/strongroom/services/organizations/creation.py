@@ -8,6 +8,7 @@ Source: Organizations API Reference, CreateAccount; User Guide, "Accessing membe
 
 import json
 
+from strongroom.arn import root_user
 from strongroom.policy.entities import Role
 from strongroom.policy.organization import Creation, Organization
 from strongroom.services.call import Call
@@ -115,7 +116,7 @@ def _make(
 
 
 def _trust(organization: Organization) -> str:
-    root = f"arn:{organization.partition}:iam::{organization.account}:root"
+    root = root_user(organization.partition, organization.account)
     statement = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
