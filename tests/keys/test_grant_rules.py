@@ -120,8 +120,17 @@ def test_constraints_have_a_size(kind):
 
 
 def test_only_one_constraint_on_the_context():
-    with pytest.raises(Validation):
-        grant_rules.require_pairs({"a": "b"}, {"a": "b"})
+    pairs = {"a": "b"}
+    with pytest.raises(Validation) as caught:
+        grant_rules.require_pairs(pairs, pairs)
+    assert caught.value.message == "More than one constraint supplied"
+    for equals, subset in ((pairs, None), (pairs, {})):
+        assert grant_rules.require_pairs(equals, subset) == ((("a", "b"),), None)
+    for equals, subset in ((None, pairs), ({}, pairs)):
+        assert grant_rules.require_pairs(equals, subset) == (None, (("a", "b"),))
+    for subset in (None, {}):
+        assert grant_rules.require_pairs({}, subset) == ((), None)
+        assert grant_rules.require_pairs(None, subset) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,14 @@ def test_a_grant_with_the_least(kms, key):
         ({"EncryptionContextEquals": {"a": "b"}}, {"EncryptionContextEquals": {"a": "b"}}),
         ({"EncryptionContextEquals": {}}, {"EncryptionContextEquals": {}}),
         ({"EncryptionContextSubset": {}}, None),
+        (
+            {"EncryptionContextEquals": {}, "EncryptionContextSubset": {"a": "b"}},
+            {"EncryptionContextSubset": {"a": "b"}},
+        ),
+        (
+            {"EncryptionContextEquals": {"a": "b"}, "EncryptionContextSubset": {}},
+            {"EncryptionContextEquals": {"a": "b"}},
+        ),
         ({}, None),
     ],
 )
@@ -197,8 +205,7 @@ def test_a_grant_to_a_service(kms, key):
                 }
             },
             "ValidationException",
-            "You can specify either EncryptionContextEquals or EncryptionContextSubset, but not "
-            "both.",
+            "More than one constraint supplied",
         ),
         (
             {"Name": "a b"},

@@ -1,7 +1,7 @@
 """What a grant may be asked to hold: operations, constraints, principals.
 
 Each `require_...` raises what AWS answers.  AWS's sentences are known for a grant of CreateGrant
-alone and for a principal; the others are ours (docs/divergences.md).
+alone, for two constraints and for a principal; the others are ours (docs/divergences.md).
 
 Source: KMS API Reference, CreateGrant and GrantConstraints; Developer Guide, "Grant operations".
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from strongroom.errors import InvalidArn, Validation
-from strongroom.keys.grant import Grant
+from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Usage
 
 MOST_OF_A_KEY = 50_000
@@ -97,18 +97,21 @@ def require_operations(asked: Sequence[str]) -> tuple[str, ...]:
     return operations
 
 
-def require_pairs(equals: Mapping[str, str] | None, subset: Mapping[str, str] | None) -> None:
-    """Refuse more than one constraint on the encryption context, and one that is too large.
+def require_pairs(
+    equals: Mapping[str, str] | None, subset: Mapping[str, str] | None
+) -> tuple[Pairs | None, Pairs | None]:
+    """What constrains the encryption context: exactly these pairs, or at least those, or neither.
+
+    Refuses more than one constraint, and one that is too large.  A `subset` without pairs
+    constrains nothing, nor does an `equals` without pairs beside a `subset` that has some:
+    Terraform sends both and means the one that has pairs.
 
     Keys are compared without regard to case, so two that differ in nothing else would each hide
     the other: such a constraint is refused.
     """
-    if equals is not None and subset is not None:
-        raise Validation(
-            "You can specify either EncryptionContextEquals or EncryptionContextSubset, but not "
-            "both."
-        )
-    pairs = equals if equals is not None else subset or {}
+    if equals and subset:
+        raise Validation("More than one constraint supplied")
+    pairs = equals or subset or {}
     if len(pairs) > MOST_PAIRS:
         raise Validation(f"A grant constraint can have at most {MOST_PAIRS} pairs.")
     if any(len(value) > LONGEST_VALUE for value in pairs.values()):
@@ -117,6 +120,9 @@ def require_pairs(equals: Mapping[str, str] | None, subset: Mapping[str, str] | 
         )
     if len({key.lower() for key in pairs}) != len(pairs):
         raise Validation("The keys in a grant constraint must differ by more than case.")
+    if subset:
+        return None, tuple(subset.items())
+    return None if equals is None else tuple(equals.items()), None
 
 
 def require_fit(grant: Grant, spec: str, usage: Usage) -> None:

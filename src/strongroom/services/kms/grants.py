@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from strongroom.errors import DryRun, InvalidGrantId, LimitExceeded, Validation
 from strongroom.keys import grant_rules, grant_token, states
-from strongroom.keys.grant import Grant, Pairs
+from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.policy import principals
 from strongroom.services.call import Call
@@ -34,7 +34,6 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
     """
     tokens.require(kms, call, rq.GrantTokens)
     constraints = rq.Constraints or GrantConstraints()
-    equals, subset = constraints.EncryptionContextEquals, constraints.EncryptionContextSubset
     grantee, retiring = grant_rules.require_parties(
         rq.GranteePrincipal,
         rq.GranteeServicePrincipal,
@@ -43,7 +42,9 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
         constraints.SourceArn,
     )
     operations = grant_rules.require_operations(rq.Operations)
-    grant_rules.require_pairs(equals, subset)
+    equals, subset = grant_rules.require_pairs(
+        constraints.EncryptionContextEquals, constraints.EncryptionContextSubset
+    )
     key = id_or_arn(kms, call, "CreateGrant", rq.KeyId)
     grant = Grant(
         id=kms.backing.random(32).hex(),
@@ -56,8 +57,8 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
         retiring=retiring,
         retiring_id=retiring,
         operations=operations,
-        equals=_pairs(equals),
-        subset=_pairs(subset or None),  # no pairs constrain nothing
+        equals=equals,
+        subset=subset,
         source_arn=constraints.SourceArn or "",
         issuing_account=call.account,
         issuer=call.principal,
@@ -144,7 +145,3 @@ def _named(kms: KmsBooks, call: Call, asked: str, grant_id: str) -> Grant:
     if grant is None or grant.key_id != key_id:
         access.refuse_absent(call, "RetireGrant", asked, account)
     return grant
-
-
-def _pairs(given: dict[str, str] | None) -> Pairs | None:
-    return None if given is None else tuple(given.items())
