@@ -810,7 +810,7 @@ def test_an_account_leaves_its_right_to_retire_to_whom_its_policies_let(world, w
     key = world.ask("CreateKey", {})["KeyMetadata"]["Arn"]
     asked = {"RetiringPrincipal": retiring} if retiring else {}
     grant = world.ask("CreateGrant", {"KeyId": key, **asked, **LEAST})
-    handler, way = OPERATIONS["RetireGrant"][:2]
+    handler, way, *_ = OPERATIONS["RetireGrant"]
     request = RetireGrantRequest(GrantToken=grant["GrantToken"])
 
     def retire():
@@ -888,7 +888,7 @@ def test_what_is_recorded_has_no_token(endpoint, kms, key, grant):
         for event in (json.loads(line) for line in written if line.startswith('{"eventVersion"'))
     }
     made = events[grant["ResponseMetadata"]["RequestId"]]
-    assert made["responseElements"] == {"grantId": grant["GrantId"]}
+    assert made["responseElements"] == {"grantId": grant["GrantId"], "keyId": key["Arn"]}
     assert made["requestParameters"] == {
         "keyId": key["KeyId"],
         "granteePrincipal": READER,
@@ -897,6 +897,7 @@ def test_what_is_recorded_has_no_token(endpoint, kms, key, grant):
     }
     gone = events[retired["ResponseMetadata"]["RequestId"]]
     assert (gone["requestParameters"], gone["responseElements"]) == (None, None)
+    assert gone["additionalEventData"] == {"grantId": grant["GrantId"]}
     for event in (made, gone):
         assert event["readOnly"] is False
         assert [resource["ARN"] for resource in event["resources"]] == [key["Arn"]]

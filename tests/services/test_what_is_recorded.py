@@ -103,6 +103,123 @@ def test_a_change_has_what_was_answered(endpoint, kms):
     assert shown["keyId"] == answer["KeyMetadata"]["KeyId"]
 
 
+@pytest.fixture
+def key(kms):
+    return kms.create_key()["KeyMetadata"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kms, key: kms.disable_key(KeyId=key),
+        lambda kms, key: kms.enable_key(KeyId=key),
+        lambda kms, key: kms.enable_key_rotation(KeyId=key),
+        lambda kms, key: kms.untag_resource(KeyId=key, TagKeys=["a"]),
+        lambda kms, key: kms.create_alias(AliasName="alias/b", TargetKeyId=key),
+        lambda kms, key: kms.update_alias(AliasName="alias/a", TargetKeyId=key),
+        lambda kms, key: kms.delete_alias(AliasName="alias/a"),
+    ],
+    ids="DisableKey EnableKey EnableKeyRotation UntagResource CreateAlias UpdateAlias "
+    "DeleteAlias".split(),
+)
+def test_changes_that_answer_nothing_and_name_their_key(endpoint, kms, key, change):
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key["KeyId"])
+    event = record_of(endpoint, change(kms, key["KeyId"]))
+    assert event["responseElements"] == {"keyId": key["Arn"]}
+    assert "additionalEventData" not in event
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kms, key: kms.disable_key_rotation(KeyId=key),
+        lambda kms, key: kms.put_key_policy(
+            KeyId=key, Policy=kms.get_key_policy(KeyId=key)["Policy"]
+        ),
+        lambda kms, key: kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b"}]),
+        lambda kms, key: kms.update_key_description(KeyId=key, Description="d"),
+    ],
+    ids="DisableKeyRotation PutKeyPolicy TagResource UpdateKeyDescription".split(),
+)
+def test_changes_that_answer_nothing(endpoint, kms, key, change):
+    event = record_of(endpoint, change(kms, key["KeyId"]))
+    assert event["responseElements"] is None
+    assert [resource["ARN"] for resource in event["resources"]] == [key["Arn"]]
+
+
+def test_an_alias_and_its_keys(endpoint, kms, region, key):
+    other = kms.create_key()["KeyMetadata"]
+    alias = f"arn:aws:kms:{region}:{ACCOUNT}:alias/a"
+    asked = {"aliasName": "alias/a", "targetKeyId": key["KeyId"]}
+
+    def recorded_of(answer):
+        event = record_of(endpoint, answer)
+        assert {resource["type"] for resource in event["resources"]} == {"AWS::KMS::Key"}
+        about = [resource["ARN"] for resource in event["resources"]]
+        return event["requestParameters"], about, event["responseElements"]["keyId"]
+
+    made = kms.create_alias(AliasName="alias/a", TargetKeyId=key["KeyId"])
+    assert recorded_of(made) == (asked, [alias, key["Arn"]], key["Arn"])
+    moved = kms.update_alias(AliasName="alias/a", TargetKeyId=other["Arn"])
+    assert recorded_of(moved) == (
+        asked | {"targetKeyId": other["Arn"]},
+        [alias, other["Arn"], key["Arn"]],
+        other["Arn"],
+    )
+    gone = kms.delete_alias(AliasName="alias/a")
+    assert recorded_of(gone) == ({"aliasName": "alias/a"}, [alias, other["Arn"]], other["Arn"])
+    event = refused(endpoint, lambda: kms.delete_alias(AliasName="alias/a"))
+    assert event["responseElements"] is None
+    assert [resource["ARN"] for resource in event["resources"]] == [alias]
+
+
+def test_a_refused_change_answers_nothing(endpoint, kms, key):
+    kms.schedule_key_deletion(KeyId=key["KeyId"])
+    event = refused(endpoint, lambda: kms.enable_key(KeyId=key["KeyId"]))
+    assert event["errorCode"] == "KMSInvalidStateException"
+    assert event["responseElements"] is None
+    assert [resource["ARN"] for resource in event["resources"]] == [key["Arn"]]
+
+
+def test_a_grants_life(endpoint, kms, key):
+    grantee = f"arn:aws:iam::{ACCOUNT}:root"
+
+    def made():
+        return kms.create_grant(
+            KeyId=key["KeyId"], GranteePrincipal=grantee, Operations=["Decrypt"], Name="n"
+        )
+
+    grant = made()
+    event = record_of(endpoint, grant)
+    assert event["responseElements"] == {"grantId": grant["GrantId"], "keyId": key["Arn"]}
+    assert event["requestParameters"]["name"] == "n"
+    by_id = {"KeyId": key["Arn"], "GrantId": grant["GrantId"]}
+    named = {"keyId": key["Arn"], "grantId": grant["GrantId"]}
+    event = record_of(endpoint, kms.retire_grant(**by_id))
+    assert event["additionalEventData"] == {"grantId": grant["GrantId"]}
+    assert (event["requestParameters"], event["responseElements"]) == (named, None)
+    event = refused(endpoint, lambda: kms.retire_grant(**by_id))
+    assert "additionalEventData" not in event
+    by_id["GrantId"] = named["grantId"] = made()["GrantId"]
+    event = record_of(endpoint, kms.revoke_grant(**by_id))
+    assert (event["requestParameters"], event["responseElements"]) == (named, None)
+    assert "additionalEventData" not in event
+
+
+def test_deletion_and_rotation_record_what_they_answer(endpoint, kms, key):
+    answer = kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    event = record_of(endpoint, answer)
+    assert event["responseElements"] == {"keyId": answer["KeyId"]}
+    answer = kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=20)
+    event = record_of(endpoint, answer)
+    assert event["requestParameters"] == {"keyId": key["KeyId"], "pendingWindowInDays": 20}
+    shown = event["responseElements"]
+    assert (shown["keyId"], shown["keyState"]) == (key["Arn"], "PendingDeletion")
+    assert shown["deletionDate"] == f"{answer['DeletionDate']:%b %-d, %Y, %-I:%M:%S %p}"
+    event = record_of(endpoint, kms.cancel_key_deletion(KeyId=key["KeyId"]))
+    assert event["responseElements"] == {"keyId": key["Arn"]}
+
+
 def test_both_keys_of_a_re_encryption(endpoint, kms):
     one, other = (kms.create_key()["KeyMetadata"] for _ in range(2))
     blob = kms.encrypt(KeyId=one["KeyId"], Plaintext=b"x")["CiphertextBlob"]

@@ -61,7 +61,7 @@ class InProcess:
         self.now = 1_800_000_000.0
 
     def ask(self, operation, members):
-        handler, way = OPERATIONS[operation][:2]
+        handler, way, *_ = OPERATIONS[operation]
         request = msgspec.convert(
             members, shapes.OPERATIONS[operation].input, builtin_types=(bytes,)
         )

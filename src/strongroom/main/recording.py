@@ -95,11 +95,20 @@ def _parameters(exchange: Exchange) -> bytes:
 
 
 def _elements(exchange: Exchange) -> bytes:
-    """What a change answered; of what only reads, CloudTrail keeps nothing."""
+    """What a change answered, perhaps with its key; of what only reads, CloudTrail keeps nothing."""
     given, endpoint = exchange.given, exchange.endpoint
-    if given is None or endpoint is None or endpoint.read_only:
+    if exchange.fault is not None or endpoint is None or endpoint.read_only:
         return _NULL
-    return redaction.parameters(type(given))(given)
+    shown = _NULL if given is None else redaction.parameters(type(given))(given)
+    if not endpoint.names_key or exchange.call is None:
+        return shown
+    key = next((arn for arn in exchange.call.resources if ":key/" in arn), None)
+    return shown if key is None else _with_key(shown, key)
+
+
+def _with_key(shown: bytes, arn: str) -> bytes:
+    before = b"{" if shown == _NULL else shown[:-1] + b","
+    return b'%b"keyId":%b}' % (before, event.quoted(arn))
 
 
 def _additional(call: Call | None) -> bytes:
@@ -107,6 +116,8 @@ def _additional(call: Call | None) -> bytes:
         return b""
     if call.explanation:
         return b'{"authorization":%b}' % call.explanation
+    if call.grant_id:
+        return b'{"grantId":"%b"}' % call.grant_id.encode()
     return _material(call.material_id) if call.material_id else b""
 
 
@@ -116,7 +127,7 @@ def _material(material_id: bytes) -> bytes:
 
 
 def resources(arns: list[str]) -> bytes:
-    """The record's member of that name, for keys; nothing if there are none."""
+    """The record's member of that name, for keys and aliases; nothing if there are none."""
     if not arns:
         return b""
     if len(arns) == 1:

@@ -42,6 +42,7 @@ class Endpoint:
     way: Way
     read_only: bool
     signed: bool
+    names_key: bool
 
 
 Table = dict[tuple[Protocol, str, str], Endpoint]
@@ -72,6 +73,7 @@ def _endpoint(service: Offered, name: str, shapes: OperationShapes, protocol: Pr
         way=operation.way,
         read_only=operation.read_only,
         signed=operation.signed,
+        names_key=operation.names_key,
     )
 
 

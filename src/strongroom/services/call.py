@@ -24,8 +24,9 @@ class Call(msgspec.Struct):
     source_ip: str = ""
     user_agent: bytes = b""
     secure: bool = False  # it came over TLS
-    resources: list[str] = []  # ARNs of keys, for the audit record
+    resources: list[str] = []  # ARNs of keys and aliases, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
+    grant_id: str = ""  # of the grant that was retired, likewise
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 
     def denied(self, question: Question, layers: Layers, context: Context) -> None:

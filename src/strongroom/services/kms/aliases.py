@@ -113,6 +113,7 @@ def list_aliases(kms: KmsBooks, call: Call, rq: ListAliasesRequest) -> ListAlias
 def _require_alias(kms: KmsBooks, call: Call, action: str, name: str) -> None:
     """The alias is a resource of its own, which only the account's policies are about."""
     arn = alias_arn(call.account, call.region, name)
+    call.resources.append(arn)
     access.require_account(kms, call, action, resource=arn)
 
 

@@ -123,6 +123,7 @@ def retire_grant(kms: KmsBooks, call: Call, rq: RetireGrantRequest) -> None:
         case _:
             raise Validation("Grant token OR (grant ID, key ID) must be specified")
     grant_access.require_retirement(kms, call, grant)
+    call.grant_id = grant.id
     if rq.DryRun:
         raise DryRun
     kms.books.remove_grant(grant)
