@@ -210,7 +210,7 @@ def test_ten_groups_and_no_more(iam):
 def test_a_boundary(iam, account):
     arn = iam.create_policy(PolicyName="b", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
     shown = {
-        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryType": "Policy",
         "PermissionsBoundaryArn": arn,
     }
     made = iam.create_user(UserName="alice", PermissionsBoundary=arn)["User"]

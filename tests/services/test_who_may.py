@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from clockwork import move
 from tests.conftest import start_dev
 
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 DAY = 86_400
 
 
@@ -523,6 +524,10 @@ def test_a_users_own_session(own, key):
     assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{own.id}:user/alice"
     own.client("kms", credentials).describe_key(KeyId=key)
     assert denial(sts.get_session_token)
+    own.iam.attach_user_policy(UserName="alice", PolicyArn=ADMINISTRATOR)
+    own.client("iam", alice).list_users()
+    keeps_out_of_iam(own, credentials)
+    own.iam.detach_user_policy(UserName="alice", PolicyArn=ADMINISTRATOR)
     only_sessions = allow("kms:*", Condition={"Null": {"aws:TokenIssueTime": "true"}})
     own.iam.put_user_policy(
         UserName="alice",
@@ -531,6 +536,30 @@ def test_a_users_own_session(own, key):
     )
     own.client("kms", credentials).describe_key(KeyId=key)
     denial(lambda: own.client("kms", alice).describe_key(KeyId=key))
+
+
+def keeps_out_of_iam(own, credentials):
+    iam = own.client("iam", credentials)
+    for ask in (iam.list_users, iam.get_user, lambda: iam.get_user(UserName="nobody")):
+        with refused(
+            "InvalidClientTokenId", "The security token included in the request is invalid", 403
+        ):
+            ask()
+
+
+def test_a_session_of_the_root_user_has_nothing_of_iam(own, key):
+    sts = own.endpoint.client("sts", own.region, own.id)
+    own.clients.append(sts)
+    credentials = sts.get_session_token()["Credentials"]
+    own.client("kms", credentials).describe_key(KeyId=key)
+    keeps_out_of_iam(own, credentials)
+
+
+def test_somebody_whom_a_user_vouches_for_has_nothing_of_iam(own):
+    alice = own.user("alice", allow("*"))
+    everything = policy(allow("*"))
+    fred = own.client("sts", alice).get_federation_token(Name="fred", Policy=everything)
+    keeps_out_of_iam(own, fred["Credentials"])
 
 
 def test_somebody_whom_a_user_vouches_for(own, key):

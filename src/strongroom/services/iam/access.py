@@ -13,7 +13,7 @@ and Access Management (IAM)"; for the sentence, recorded answers.
 from collections.abc import Mapping, Sequence
 
 from strongroom.arn import Arn
-from strongroom.errors import AccessDenied
+from strongroom.errors import AccessDenied, UnrecognizedClient
 from strongroom.policy import aws_managed
 from strongroom.policy.decide import decide
 from strongroom.policy.layers import Layer, Question, Verdict
@@ -24,6 +24,11 @@ from strongroom.services.circumstances import Circumstances, of_request_tags
 from strongroom.wire.shapes.iam import Tag
 
 NOTHING: Context = {}
+_KEPT_OUT = frozenset({"federated", "root", "user"})
+"""Sessions of GetFederationToken, and those of GetSessionToken without MFA, which nobody has here.
+
+Source: STS API Reference, both operations; for code and sentence, recorded answers.
+"""
 
 
 def require(
@@ -37,6 +42,7 @@ def require(
     `resource` is an ARN, or whatever AWS says in its place for what has none.  `context` has
     the condition keys that this request fills besides those of every request.
     """
+    require_admitted(call)
     who = call.who
     owner = _owner(resource)
     question = Question(
@@ -57,6 +63,13 @@ def require(
                 caller=call.principal,
             )
         )
+
+
+def require_admitted(call: Call) -> None:
+    """UnrecognizedClient for a session that has nothing of IAM, whatever its policies say."""
+    session = call.who.session
+    if session is not None and session.kind in _KEPT_OUT:
+        raise UnrecognizedClient("The security token included in the request is invalid")
 
 
 def denied(call: Call, action: str, resource: str) -> AccessDenied:

@@ -14,6 +14,9 @@ from strongroom.services.iam.identifiers import existing
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shapes import iam as shapes
 
+# The model enumerates `PermissionsBoundaryPolicy`; AWS's own examples and recorded answers have this.
+_TYPE = "Policy"
+
 
 def put_user_permissions_boundary(
     iam: Iam, call: Call, rq: shapes.PutUserPermissionsBoundaryRequest
@@ -58,7 +61,7 @@ def shown(entity: User | Role) -> shapes.AttachedPermissionsBoundary | None:
     if not entity.boundary:
         return None
     return shapes.AttachedPermissionsBoundary(
-        PermissionsBoundaryType="PermissionsBoundaryPolicy", PermissionsBoundaryArn=entity.boundary
+        PermissionsBoundaryType=_TYPE, PermissionsBoundaryArn=entity.boundary
     )
 
 

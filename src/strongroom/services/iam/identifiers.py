@@ -65,6 +65,7 @@ def subject(iam: Iam, call: Call, action: str, name: str | None) -> User | None:
         access.require(call, action, call.principal)
         return None
     if not resource.startswith("user/"):
+        access.require_admitted(call)
         raise Validation("Must specify userName when calling with non-User credentials")
     return existing(iam, call, action, User, resource.rpartition("/")[2])
 
