@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript: the main operations and their refusals."""
+"""The AWS SDK for JavaScript: the main operations of KMS, IAM and STS, and their refusals."""
 
 import json
 import shutil
@@ -15,17 +15,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_the_sdk_for_javascript(endpoint, region):
+def run(environment, *arguments):
+    """What a script of the folder says of what it saw."""
     done = subprocess.run(
-        ["node", "kms.mjs"],
+        ["node", *arguments],
         cwd=FOLDER,
-        env=endpoint.environment(region),
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_kms(endpoint, region):
+    said = run(endpoint.environment(region), "kms.mjs")
     seen = said["seen"]
     assert {name: seen[name] for name in seen if not isinstance(seen[name], dict)} == {
         "state": "Enabled",
@@ -47,3 +52,50 @@ def test_the_sdk_for_javascript(endpoint, region):
     }
     assert seen["unknown"]["name"] == "NotFoundException"
     assert seen["tooLong"]["name"] == "ValidationException"
+
+
+def test_iam_sts_and_a_profile_that_assumes_a_role(terminal, account):
+    said = run(terminal.environment, "iam.mjs")
+    seen = said["seen"]
+    roles = f"arn:aws:sts::{account}:assumed-role/reader"
+    assert {name: seen[name] for name in seen if not isinstance(seen[name], dict)} == {
+        "isDate": True,
+        "tags": [{"Key": "team", "Value": "blue"}],
+        "sameUser": True,
+        "users": 4,
+        "pages": [3, 1],
+        "alice": True,
+        "expires": True,
+        "opened": "attack at dawn",
+    }
+    assert seen["trust"] == {"AWS": f"arn:aws:iam::{account}:user/team/alice"}
+    for refused, name, status in (
+        ("missing", "NoSuchEntityException", 404),
+        ("twice", "EntityAlreadyExistsException", 409),
+        ("stillHasKeys", "DeleteConflictException", 409),
+        ("aliceMayNot", "AccessDeniedException", 400),
+        ("readerMayNot", "AccessDeniedException", 400),
+        ("tooLong", "ValidationError", 400),
+    ):
+        assert (seen[refused]["name"], seen[refused]["status"]) == (name, status)
+    assert seen["missing"]["message"] == "The user with name nobody cannot be found."
+    assert seen["readerMayNot"]["message"].startswith(f"User: {roles}/js is not authorized")
+
+    config = terminal.folder / "config"
+    config.write_text(
+        f"[profile alice]\naws_access_key_id = {said['alice']['accessKeyId']}\n"
+        f"aws_secret_access_key = {said['alice']['secretAccessKey']}\n"
+        f"[profile reader]\nrole_arn = {said['role']}\nsource_profile = alice\n"
+        "role_session_name = out-of-a-profile\n"
+    )
+    environment = {
+        name: value
+        for name, value in terminal.environment.items()
+        if name not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    }
+    environment |= {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "reader"}
+    assert run(environment, "profile.mjs", said["key"], said["sealed"]) == {
+        "arn": f"{roles}/out-of-a-profile",
+        "opened": "attack at dawn",
+        "refused": "AccessDeniedException",
+    }

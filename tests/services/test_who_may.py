@@ -598,28 +598,6 @@ def test_a_session_expires():
         server.stop()
 
 
-def test_botos_own_assume_role_provider(own, key, tmp_path):
-    alice = own.user("alice", allow("sts:AssumeRole"))
-    role = own.role("worker", own.root, allow("kms:DescribeKey", key))
-    config = tmp_path / "config"
-    config.write_text(
-        f"[profile worker]\nrole_arn = {role}\nsource_profile = alice\n"
-        f"region = {own.region}\nendpoint_url = {own.endpoint.url}\n"
-        f"[profile alice]\naws_access_key_id = {alice['AccessKeyId']}\n"
-        f"aws_secret_access_key = {alice['SecretAccessKey']}\n"
-        f"region = {own.region}\nendpoint_url = {own.endpoint.url}\n"
-    )
-    import botocore.session
-
-    session = botocore.session.Session(profile="worker")
-    session.set_config_variable("config_file", str(config))
-    kms = session.create_client("kms")
-    kms.describe_key(KeyId=key)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        kms.encrypt(KeyId=key, Plaintext=b"x")
-    kms.close()
-
-
 # Whom a key policy names
 
 

@@ -1,0 +1,65 @@
+"""Somebody at a terminal, with the AWS CLI."""
+
+import json
+import secrets
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+AWS = Path(sys.executable).with_name("aws")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A folder, which is home too, and the environment of a shell there."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def aws(self, line: str, *, refused: str | None = None) -> Any:
+        """What `aws LINE` prints: of JSON what it says, of text its lines.
+
+        Where it is to be `refused` with this code, what is said instead.
+        """
+        with self.start(line) as process:
+            printed, complaint = process.communicate()
+        if refused is not None:
+            assert process.returncode != 0
+            assert f"({refused})" in complaint, complaint
+            return complaint
+        assert process.returncode == 0, complaint
+        if "--output text" in line:
+            return printed.splitlines()
+        return json.loads(printed) if printed.strip() else None
+
+    def start(self, line: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [AWS, *shlex.split(line)],
+            env=self.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def write(self, name: str, document: Any) -> None:
+        """A file that a line may name as `file://NAME`."""
+        (self.folder / name).write_text(json.dumps(document))
+
+
+@pytest.fixture
+def account() -> str:
+    """An account of the test's own: IAM has no Regions that would tell tests apart."""
+    return f"{secrets.randbelow(9 * 10**11) + 10**11}"
+
+
+@pytest.fixture
+def terminal(endpoint, region, account, tmp_path) -> Terminal:
+    """Where the root user of an account of the test's own types."""
+    own = {"AWS_ACCESS_KEY_ID": account, "HOME": str(tmp_path)}
+    return Terminal(tmp_path, endpoint.environment(region) | own)
