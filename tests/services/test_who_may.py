@@ -756,6 +756,21 @@ def test_a_grant_of_a_grant_is_no_wider(own, key):
     denial(lambda: by_bob.encrypt(KeyId=key, Plaintext=b"x"))
 
 
+def test_any_of_several_grants_may_cover_another(own, key):
+    alice = own.client("kms", own.user("alice"))
+    own.user("bob")
+    users = f"arn:aws:iam::{own.id}:user/"
+    child = {"KeyId": key, "GranteePrincipal": users + "bob", "Operations": ["Encrypt"]}
+    for _ in range(8):
+        granted(own, key, users + "alice", "Decrypt", "CreateGrant")
+    denial(lambda: alice.create_grant(**child))
+    granted(own, key, users + "alice", "Encrypt", "CreateGrant")
+    alice.create_grant(**child)
+    # Two together are not one that covers it.
+    child["Operations"] = ["Encrypt", "Decrypt"]
+    denial(lambda: alice.create_grant(**child))
+
+
 def test_who_may_retire_a_grant(own, other, key):
     alice, bob, eve = (own.user(name) for name in ("alice", "bob", "eve"))
     users = f"arn:aws:iam::{own.id}:user/"

@@ -94,13 +94,16 @@ class Decisions:
         kept = self._granted.get(name)
         if kept is not None:
             return kept.granted
-        found = grants()
-        prepared = self._prepared(who, key, action, found)
-        granted = Granted(prepared, {grant.id: grant for grant in found})
+        granted = self.granted_by(who, key, action, grants())
         if len(self._granted) >= _MOST_KEPT:
             self._granted.clear()
         self._granted[name] = _KeptGranted(who, key, granted)
         return granted
+
+    def granted_by(self, who: Principal, key: Key, action: str, grants: Sequence[Grant]) -> Granted:
+        """The same where these grants alone count; it is not kept."""
+        prepared = self._prepared(who, key, action, grants)
+        return Granted(prepared, {grant.id: grant for grant in grants})
 
     def _prepared(
         self, who: Principal, key: Key, action: str, grants: Sequence[Grant] = ()
@@ -117,12 +120,13 @@ def require(
     besides: Besides = nothing,
     *,
     on: str = "",
+    by: Callable[[Grant], bool] | None = None,
 ) -> Grant | None:
     """AccessDenied unless the caller may do `action` (`Encrypt`, `ReEncryptFrom`, ...).
 
     The grant that lets the caller, where no policy does.  `besides` gives the condition keys that
     the operation has of its own; `on` names the key in a refusal where it was not the caller who
-    named it.
+    named it; `by` tells the grants that count, if not all do.
     """
     call.resources.append(key.arn)
     prepared = kms.decisions.of(call.who, key, action)
@@ -132,7 +136,11 @@ def require(
     grants: Mapping[str, Grant] = {}
     if decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies:
         find = partial(_grants, kms, call.who, key)
-        prepared, grants = kms.decisions.granted(call.who, key, action, find)
+        if by is None:
+            prepared, grants = kms.decisions.granted(call.who, key, action, find)
+        else:
+            counting = [grant for grant in find() if by(grant)]
+            prepared, grants = kms.decisions.granted_by(call.who, key, action, counting)
         decision = prepared.settled or prepared.decide(OfKey(kms, call, key, besides))
     if decision.grant is None:
         near = tuple(islice(grants.values(), _MOST_EXPLAINED))  # none of them lets the caller

@@ -1,7 +1,7 @@
 """Who may make a grant, and who may retire one; and what policies may ask about it.
 
 A grant is made by whom the key's policy lets, and then may hold anything; or by whom another grant
-lets, and then must be no wider than that one.  Retiring is allowed by the grant itself, which
+lets, and then must be no wider than any one of those.  Retiring is allowed by the grant itself, which
 counts as any grant does: an account that it lets retire leaves that to its own principals'
 policies, and a Deny on the caller's side wins.  The key's policy is not asked.
 
@@ -25,14 +25,14 @@ from strongroom.services.kms.world import KmsBooks
 
 
 def require_creation(kms: KmsBooks, call: Call, key: Key, grant: Grant) -> Grant | None:
-    """The grant that lets the caller create this one, or None where a policy does."""
-    return access.require(kms, call, "CreateGrant", key, partial(_of_creation, grant))
+    """The grant that lets the caller create this one, or None where a policy does.
 
-
-def require_narrower(call: Call, child: Grant, parent: Grant) -> None:
-    """AccessDenied unless `parent`, which alone lets the caller create grants, covers `child`."""
-    if not narrower(child, parent):
-        access.refuse_absent(call, "CreateGrant", child.key_arn, child.account)
+    A grant lets nobody create one that is wider than itself; of several it is any that covers it.
+    """
+    besides = partial(_of_creation, grant)
+    return access.require(
+        kms, call, "CreateGrant", key, besides, by=lambda parent: narrower(grant, parent)
+    )
 
 
 def require_retirement(kms: KmsBooks, call: Call, grant: Grant) -> None:

@@ -94,6 +94,9 @@ class Decisions(Protocol):
     def granted(
         self, who: Principal, key: Key, action: str, grants: Callable[[], Sequence[Grant]]
     ) -> tuple[Prepared, Mapping[str, Grant]]: ...
+    def granted_by(
+        self, who: Principal, key: Key, action: str, grants: Sequence[Grant]
+    ) -> tuple[Prepared, Mapping[str, Grant]]: ...
 
 
 @dataclass(frozen=True, slots=True)
