@@ -1,13 +1,14 @@
-"""Keys, aliases, tags, rotation, deletion and ciphertexts, against a model in plain dicts.
+"""Keys, aliases, tags, grants, rotation, deletion and ciphertexts, against a model in plain dicts.
 
 The model knows what KMS documents and nothing of how it is done here: what a key's state
 refuses, when it rotates, what is left when it is gone.  Every rule asks the world and the model
 the same, and they must say the same; whenever time passes, what the world lists and shows must be
-what the model holds.
+what the model holds.  What grants allow is said in `grant_model`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from grant_model import OWNER, Constraint, Grant, Grants
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -17,7 +18,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from worlds import Refusal
+from worlds import OTHERS, Refusal
 
 DAY = 86_400
 GONE = "NotFoundException"
@@ -25,11 +26,30 @@ DISABLED = "DisabledException"
 WRONG_STATE = "KMSInvalidStateException"
 BEHIND = "AccessDeniedException"
 NOISE = "InvalidCiphertextException"
+NO_GRANT = "InvalidGrantIdException"
+NO_TOKEN = "InvalidGrantTokenException"
 
 names = st.sampled_from(["alias/a", "alias/b", "alias/c"])
 tag_names = st.sampled_from(["x", "X", "y"])
 contexts = st.dictionaries(
     st.sampled_from(["k", "l", "kl"]), st.sampled_from(["", "v", "lv"]), max_size=2
+)
+others = st.sampled_from(OTHERS)
+anybody = st.sampled_from([OWNER, *OTHERS])
+constraints = st.none() | st.builds(
+    lambda pairs, exact: Constraint(tuple(pairs.items()), exact) if exact or pairs else None,
+    st.dictionaries(st.sampled_from(["k", "L"]), st.sampled_from(["", "v"]), max_size=2),
+    st.booleans(),
+)
+EVERYTHING = frozenset(
+    "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey RetireGrant ReEncryptFrom "
+    "ReEncryptTo".split()
+)
+operations = st.one_of(
+    st.just(EVERYTHING),
+    st.frozensets(st.sampled_from(sorted(EVERYTHING)), min_size=1).filter(
+        lambda chosen: chosen != {"CreateGrant"}
+    ),
 )
 plaintexts = st.binary(min_size=1, max_size=40)
 periods = st.sampled_from([90, 100, 365])
@@ -62,6 +82,7 @@ class Sealed:
 class KeyMachine(RuleBasedStateMachine):
     keys = Bundle("keys")
     blobs = Bundle("blobs")
+    grants = Bundle("grants")
 
     def __init__(self, world):
         super().__init__()
@@ -69,15 +90,16 @@ class KeyMachine(RuleBasedStateMachine):
         self.day = 0
         self.model: dict[str, Model] = {}
         self.aliases: dict[str, str] = {}
+        self.granted = Grants()
 
     def teardown(self):
         self.look_around()
         self.world.close()
 
-    def ask(self, operation, expected, **members):
+    def ask(self, operation, expected, who=OWNER, **members):
         """The answer, if none of the faults `expected` is to come; else None."""
         try:
-            answer = self.world.ask(operation, members)
+            answer = self.world.ask(operation, members, None if who == OWNER else who)
         except Refusal as refusal:
             assert refusal.code in expected, f"{operation}: {refusal.code}, {refusal}"
             return None
@@ -243,13 +265,15 @@ class KeyMachine(RuleBasedStateMachine):
     def encrypt_by_alias(self, name, plaintext):
         return self._encrypt(name, self.aliases.get(name, ""), plaintext, {})
 
-    def _encrypt(self, form, key, plaintext, context):
+    def _encrypt(self, form, key, plaintext, context, who=OWNER, **more):
         answer = self.ask(
             "Encrypt",
-            self.refusals(key, "Enabled"),
+            self.refusals_as(who, "Encrypt", key, context),
+            who,
             KeyId=form,
             Plaintext=plaintext,
             EncryptionContext=context,
+            **more,
         )
         if answer is None:
             return multiple()
@@ -315,6 +339,170 @@ class KeyMachine(RuleBasedStateMachine):
             {NOISE} if context != sealed.context else ()
         )
 
+    # Grants
+
+    def principal(self, who):
+        return self.world.others.get(who, "arn:aws:iam::000000000000:root")
+
+    @rule(
+        target=grants,
+        key=keys,
+        grantee=others,
+        retiring=st.none() | anybody,
+        operations=operations,
+        constraint=constraints,
+        name=st.sampled_from([None, "n", "m"]),
+    )
+    def grant(self, key, grantee, retiring, operations, constraint, name):
+        return self._grant(Grant(key, OWNER, grantee, retiring, operations, constraint, name))
+
+    @rule(
+        target=grants,
+        grant_id=grants,
+        grantee=others,
+        less=st.frozensets(st.sampled_from(sorted(EVERYTHING - {"Encrypt"}))),
+        more=st.frozensets(st.sampled_from(sorted(EVERYTHING)), max_size=1),
+    )
+    def hand_on(self, grant_id, grantee, less, more):
+        """A grantee gives of what she has, and perhaps more, under any constraint of its pairs."""
+        had = self.granted.ever[grant_id]
+        pairs = () if had.constraint is None else had.constraint.pairs
+        child = replace(
+            had,
+            author=had.grantee,
+            grantee=grantee,
+            operations=had.operations - less | more | {"Encrypt"},
+            name=None,
+        )
+        made = [
+            self._grant(replace(child, constraint=constraint))
+            for constraint in (
+                None,
+                Constraint(pairs, exact=True),
+                Constraint(pairs or (("k", "v"),), exact=False),
+            )
+        ]
+        return multiple(*(grant_id for grant_id in made if isinstance(grant_id, str)))
+
+    def _grant(self, grant):
+        if self.granted.may_be_made(grant):
+            expected = self.refusals(grant.key, "Enabled")
+        else:
+            expected = {BEHIND}
+        optional = {
+            "RetiringPrincipal": grant.retiring and self.principal(grant.retiring),
+            "Constraints": grant.constraint and grant.constraint.shown,
+            "Name": grant.name,
+        }
+        answer = self.ask(
+            "CreateGrant",
+            expected,
+            grant.author,
+            KeyId=self.arn(grant.key),
+            GranteePrincipal=self.principal(grant.grantee),
+            Operations=sorted(grant.operations),
+            **{member: value for member, value in optional.items() if value is not None},
+        )
+        if answer is None:
+            return multiple()
+        grant_id = self.granted.like(grant)
+        if grant_id is None:
+            assert answer["GrantId"] not in self.granted.ever
+            self.granted.add(answer["GrantId"], grant, answer["GrantToken"])
+            return answer["GrantId"]
+        assert grant_id == answer["GrantId"]
+        assert answer["GrantToken"] != self.granted.tokens[grant_id]
+        return multiple()
+
+    @rule(
+        grant_id=grants,
+        who=st.sampled_from(["retiring", "grantee", OWNER, *OTHERS]),
+        how=st.sampled_from(["retired by token", "retired by id", "revoked", "made again"]),
+    )
+    def end(self, grant_id, who, how):
+        grant = self.granted.ever[grant_id]
+        who = {"retiring": grant.retiring or OWNER, "grantee": grant.grantee}.get(who, who)
+        there = grant_id in self.granted.live
+        absent = {NO_GRANT} if grant.key in self.model else {GONE}
+        by_id = {"KeyId": self.arn(grant.key), "GrantId": grant_id}
+        match how:
+            case "made again":
+                self._grant(grant)
+                return
+            case "revoked":
+                operation, named = "RevokeGrant", by_id
+                expected = {BEHIND} if who != OWNER else () if there else absent
+            case "retired by token":
+                operation, named = "RetireGrant", {"GrantToken": self.granted.tokens[grant_id]}
+                may = () if grant.may_be_retired_by(who) else {BEHIND}
+                expected = may if there else {NO_TOKEN}
+            case _:
+                operation, named = "RetireGrant", by_id
+                may = () if grant.may_be_retired_by(who) else {BEHIND}
+                expected = may if there else {BEHIND} if who != OWNER else absent
+        if self.ask(operation, expected, who, **named) is not None:
+            del self.granted.live[grant_id]
+
+    @rule(
+        grant_id=grants,
+        token=grants,
+        who=st.sampled_from(["grantee", *OTHERS]),
+        plaintext=plaintexts,
+        context=contexts,
+        as_constrained=st.booleans(),
+        other=keys,
+    )
+    def use(self, grant_id, token, who, plaintext, context, as_constrained, other):
+        """What a grant is for, or was, by somebody of another account; tokens change nothing."""
+        grant = self.granted.ever[grant_id]
+        who = grant.grantee if who == "grantee" else who
+        if as_constrained and grant.constraint is not None:
+            context = context | grant.constraint.compared
+        key, arn = grant.key, self.arn(grant.key)
+        tokens = [self.granted.tokens[token]]
+        self.ask("ListGrants", {BEHIND}, who, KeyId=arn)
+        may = self.granted.let(who, "DescribeKey", key, {})
+        self.ask("DescribeKey", () if may else {BEHIND}, who, KeyId=arn, GrantTokens=tokens)
+        self.ask(
+            "GenerateDataKey",
+            self.refusals_as(who, "GenerateDataKey", key, context),
+            who,
+            KeyId=arn,
+            NumberOfBytes=8,
+            EncryptionContext=context,
+        )
+        self._encrypt(arn, key, plaintext, context, who, GrantTokens=tokens)
+        sealed = self._encrypt(arn, key, plaintext, context)
+        if isinstance(sealed, Sealed):
+            self._open_as(who, sealed, other, context)
+
+    def _open_as(self, who, sealed, other, context):
+        answer = self.ask(
+            "Decrypt",
+            self.refusals_as(who, "Decrypt", sealed.key, context),
+            who,
+            CiphertextBlob=sealed.blob,
+            EncryptionContext=context,
+        )
+        assert answer is None or answer["Plaintext"] == sealed.plaintext
+        source = self.refusals_as(who, "ReEncryptFrom", sealed.key, context)
+        destination = self.refusals_as(who, "ReEncryptTo", other, context)
+        self.ask(
+            "ReEncrypt",
+            {*source, *destination},
+            who,
+            CiphertextBlob=sealed.blob,
+            SourceEncryptionContext=context,
+            DestinationKeyId=self.arn(other),
+            DestinationEncryptionContext=context,
+        )
+
+    def refusals_as(self, who, operation, key, context):
+        """What a cryptographic operation is refused with; without permission nothing else is told."""
+        if self.granted.let(who, operation, key, context):
+            return self.refusals(key, "Enabled")
+        return {BEHIND}
+
     # Rotation
 
     @rule(key=keys, days=periods)
@@ -364,6 +552,7 @@ class KeyMachine(RuleBasedStateMachine):
         assert sorted(map(self.arn, dead)) == sorted(deleted)
         for key_id in dead:
             del self.model[key_id]
+            self.granted.forget_key(key_id)
         self.aliases = {name: key for name, key in self.aliases.items() if key not in dead}
         turned = {
             key_id: key
@@ -397,12 +586,34 @@ class KeyMachine(RuleBasedStateMachine):
                 shown["CurrentKeyMaterialId"],
             )
             assert (key.dies is not None) == ("DeletionDate" in shown)
+            self.look_at_grants(key_id)
+        mine = self.world.ask("ListRetirableGrants", {"RetiringPrincipal": self.principal(OWNER)})
+        retirable = [id_ for id_, grant in self.granted.live.items() if grant.retiring == OWNER]
+        assert sorted(retirable) == [each["GrantId"] for each in mine["Grants"]]
+
+    def look_at_grants(self, key_id):
+        listed = self.world.ask("ListGrants", {"KeyId": key_id})["Grants"]
+        assert sorted(self.granted.of(key_id)) == [each["GrantId"] for each in listed]
+        for each in listed:
+            grant = self.granted.live[each["GrantId"]]
+            by = OWNER if each["IssuingAccount"] == self.principal(OWNER) else "another"
+            assert (each["KeyId"], each["GranteePrincipal"], each["Name"], by) == (
+                self.arn(key_id),
+                self.principal(grant.grantee),
+                grant.name or "",
+                OWNER if grant.author == OWNER else "another",
+            )
+            assert grant.operations == set(each["Operations"])
+            assert each.get("RetiringPrincipal") == (
+                grant.retiring and self.principal(grant.retiring)
+            )
+            assert each.get("Constraints") == (grant.constraint and grant.constraint.shown)
 
     @rule(key=keys)
     def look_closely(self, key):
         self.look_around()
         if key not in self.model:
-            for operation in ("DescribeKey", "ListResourceTags", "ListKeyRotations"):
+            for operation in ("DescribeKey", "ListResourceTags", "ListKeyRotations", "ListGrants"):
                 self.ask(operation, {GONE}, KeyId=key)
             return
         model = self.model[key]
@@ -418,3 +629,20 @@ class KeyMachine(RuleBasedStateMachine):
         rotates = model.rotates if model.state != "PendingDeletion" else None
         assert (rotates is not None) == status["KeyRotationEnabled"]
         assert (rotates and rotates[0]) == status.get("RotationPeriodInDays")
+
+
+class GrantMachine(KeyMachine):
+    """The same without the rules that have no part in grants, so that these are about them."""
+
+    create = describe_anew = tag_or_untag = None
+    name_it = rename_it = unname_it = encrypt_by_alias = None
+    encrypt = data_key = re_encrypt = decrypt = None
+    schedule = cancel = think_again = None
+    rotate_every = rotate_no_more = rotate = a_long_time = wait_for_rotation = None
+
+    def wait(self, days):
+        """Nothing becomes due."""
+
+    @rule(key=KeyMachine.keys, on=st.sampled_from([True, True, True, False]))
+    def switch(self, key, on):
+        KeyMachine.switch(self, key, on)

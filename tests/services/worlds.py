@@ -1,10 +1,14 @@
 """Two ways to ask for an operation: of the functions themselves, or of a server by boto3.
 
 Both take an operation's name and its members and answer its members, times as seconds since the
-epoch; both raise `Refusal`.
+epoch; both raise `Refusal`.  Who asks is the root user of the keys' account unless it is said: in
+`others` are the ARNs of users of another account, who have no policies of their own.
 """
 
+import contextlib
+import secrets
 import shutil
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,13 +19,15 @@ from clockwork import move
 from strongroom import jobs
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import Fault
+from strongroom.policy.caller import Caller
+from strongroom.policy.entities import User
 from strongroom.policy.organization import ALONE
 from strongroom.services.call import Call, Prepare
 from strongroom.services.kms import OPERATIONS
 from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.operation import Way
-from strongroom.services.principal import root
+from strongroom.services.principal import Principal, root
 from strongroom.storage.database import Database
 from strongroom.storage.migrations import migrate
 from strongroom.storage.page import Page
@@ -32,6 +38,7 @@ from strongroom.wire.shapes import kms as shapes
 ACCOUNT = "000000000000"
 REGION = "test-1"
 WHO = root("aws", ACCOUNT)
+OTHERS = ("ann", "bob")
 
 
 class Refusal(Exception):
@@ -59,13 +66,20 @@ class InProcess:
         self._backing = SoftwareBacking()
         self._decisions = Decisions(lambda _: ALONE)
         self.now = 1_800_000_000.0
+        self.others, self._who = {}, {}
+        with self._store.writing() as books:
+            for name in OTHERS:
+                user = User("777788889999", name, "aws", "/", f"AIDA{name.upper():A<16}", self.now)
+                books.put_entity(user)
+                self.others[name] = user.arn
+                self._who[name] = Principal(Caller.user(user.arn, user.account, user.id))
 
-    def ask(self, operation, members):
+    def ask(self, operation, members, who=None):
         handler, way, *_ = OPERATIONS[operation]
         request = msgspec.convert(
             members, shapes.OPERATIONS[operation].input, builtin_types=(bytes,)
         )
-        call = Call(WHO, REGION, self.now)
+        call = Call(WHO if who is None else self._who[who], REGION, self.now)
         try:
             try:
                 answer = self._run(handler, way, call, request)
@@ -101,11 +115,19 @@ class Served:
     def __init__(self, server, region):
         self.region = region
         self._server = server
-        self._kms = server.client("kms", region)
+        self._clients = {None: server.client("kms", region)}
+        account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
+        self.others = {}
+        with contextlib.closing(server.client("iam", region, account)) as iam:
+            for name in OTHERS:
+                self.others[name] = iam.create_user(UserName=name)["User"]["Arn"]
+                key = iam.create_access_key(UserName=name)["AccessKey"]
+                own = replace(server, secret_access_key=key["SecretAccessKey"])
+                self._clients[name] = own.client("kms", region, key["AccessKeyId"])
 
-    def ask(self, operation, members):
+    def ask(self, operation, members, who=None):
         try:
-            answer = self._kms._make_api_call(operation, members)
+            answer = self._clients[who]._make_api_call(operation, members)
         except ClientError as refused:
             error = refused.response["Error"]
             raise Refusal(error["Code"], error.get("Message", "")) from None
@@ -120,7 +142,8 @@ class Served:
         )
 
     def close(self):
-        self._kms.close()
+        for client in self._clients.values():
+            client.close()
 
 
 def _seconds(value):
