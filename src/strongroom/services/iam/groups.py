@@ -1,11 +1,9 @@
 """Groups and who is in them."""
 
-from dataclasses import replace
-
-from strongroom.errors import DeleteConflict, EntityAlreadyExists, NoSuchEntity
+from strongroom.errors import DeleteConflict, NoSuchEntity
 from strongroom.policy.entities import Group, User, arn_of
 from strongroom.services.call import Call
-from strongroom.services.iam import access, boundaries, ids, paging, quotas, users
+from strongroom.services.iam import access, boundaries, ids, owners, paging, quotas, users
 from strongroom.services.iam.identifiers import existing
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shapes import iam as shapes
@@ -15,7 +13,7 @@ def create_group(iam: Iam, call: Call, rq: shapes.CreateGroupRequest) -> shapes.
     path = rq.Path or "/"
     arn = arn_of(Group, call.partition, call.account, path, rq.GroupName)
     access.require(call, "CreateGroup", arn)
-    _require_free(iam, call, rq.GroupName)
+    owners.GROUP.require_free(iam, call, rq.GroupName)
     quotas.require("GroupsPerAccount", iam.books.count(Group, call.account) + 1)
     group = Group(call.account, rq.GroupName, call.partition, path, ids.unique_id(Group), call.now)
     iam.books.put_entity(group)
@@ -37,24 +35,14 @@ def get_group(iam: Iam, call: Call, rq: shapes.GetGroupRequest) -> shapes.GetGro
 
 
 def list_groups(iam: Iam, call: Call, rq: shapes.ListGroupsRequest) -> shapes.ListGroupsResponse:
-    prefix = rq.PathPrefix or "/"
-    arn = arn_of(Group, call.partition, call.account, prefix, "")
-    access.require(call, "ListGroups", arn)
-    page = paging.asked(rq)
-    found = iam.books.entities(Group, call.account, prefix, page.after, page.most + 1)
-    groups, more, marker = paging.cut(found, page, lambda group: group.name)
+    groups, more, marker = owners.listed(iam, call, Group, rq)
     return shapes.ListGroupsResponse(
         Groups=[shown(group) for group in groups], IsTruncated=more, Marker=marker
     )
 
 
 def update_group(iam: Iam, call: Call, rq: shapes.UpdateGroupRequest) -> None:
-    group = existing(iam, call, "UpdateGroup", Group, rq.GroupName)
-    moved = replace(group, name=rq.NewGroupName or group.name, path=rq.NewPath or group.path)
-    access.require(call, "UpdateGroup", moved.arn)
-    if moved.name.lower() != group.name.lower():
-        _require_free(iam, call, moved.name)
-    iam.books.put_entity(moved)
+    owners.GROUP.move(iam, call, rq)
 
 
 def delete_group(iam: Iam, call: Call, rq: shapes.DeleteGroupRequest) -> None:
@@ -108,8 +96,3 @@ def _both(iam: Iam, call: Call, action: str, group_name: str, user_name: str) ->
     if user is None:
         raise NoSuchEntity(f"The user with name {user_name} cannot be found.")
     return group, user
-
-
-def _require_free(iam: Iam, call: Call, name: str) -> None:
-    if iam.books.named(Group, call.account, name) is not None:
-        raise EntityAlreadyExists(f"Group with name {name} already exists.")

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from strongroom.errors import EntityAlreadyExists, InvalidInput
+from strongroom.errors import InvalidInput
 from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
 from strongroom.policy.entities import SERVICES_PATH, Role, arn_of
 from strongroom.services.call import Call
-from strongroom.services.iam import access, boundaries, documents, ids, paging, quotas, tagging
+from strongroom.services.iam import access, boundaries, documents, ids, owners, quotas, tagging
 from strongroom.services.iam.identifiers import existing, require_changeable
 from strongroom.services.iam.tagging import Tagged
 from strongroom.services.iam.world import Iam
@@ -29,8 +29,7 @@ def create_role(iam: Iam, call: Call, rq: shapes.CreateRoleRequest) -> shapes.Cr
     )
     if path.startswith(SERVICES_PATH) or rq.RoleName.lower().startswith(_SERVICES_NAME):
         raise InvalidInput("Service-linked roles are made by the services that they are linked to.")
-    if iam.books.named(Role, call.account, rq.RoleName) is not None:
-        raise EntityAlreadyExists(f"Role with name {rq.RoleName} already exists.")
+    owners.ROLE.require_free(iam, call, rq.RoleName)
     quotas.require("RolesPerAccount", iam.books.count(Role, call.account) + 1)
     role = Role(
         call.account,
@@ -59,12 +58,7 @@ def get_role(iam: Iam, call: Call, rq: shapes.GetRoleRequest) -> shapes.GetRoleR
 
 def list_roles(iam: Iam, call: Call, rq: shapes.ListRolesRequest) -> shapes.ListRolesResponse:
     """By name, without their tags and boundaries, as AWS lists them."""
-    prefix = rq.PathPrefix or "/"
-    arn = arn_of(Role, call.partition, call.account, prefix, "")
-    access.require(call, "ListRoles", arn)
-    page = paging.asked(rq)
-    found = iam.books.entities(Role, call.account, prefix, page.after, page.most + 1)
-    roles, more, marker = paging.cut(found, page, lambda role: role.name)
+    roles, more, marker = owners.listed(iam, call, Role, rq)
     return shapes.ListRolesResponse(
         Roles=[shown(iam, role) for role in roles], IsTruncated=more, Marker=marker
     )

@@ -1,13 +1,11 @@
 """CreateUser, GetUser, ListUsers, UpdateUser, DeleteUser."""
 
-from dataclasses import replace
-
 from msgspec import structs
 
-from strongroom.errors import DeleteConflict, EntityAlreadyExists
+from strongroom.errors import DeleteConflict
 from strongroom.policy.entities import User, arn_of
 from strongroom.services.call import Call
-from strongroom.services.iam import access, boundaries, ids, paging, quotas, tagging
+from strongroom.services.iam import access, boundaries, ids, owners, quotas, tagging
 from strongroom.services.iam.identifiers import existing, subject
 from strongroom.services.iam.tagging import Tagged
 from strongroom.services.iam.world import Iam
@@ -22,7 +20,7 @@ def create_user(iam: Iam, call: Call, rq: shapes.CreateUserRequest) -> shapes.Cr
         arn_of(User, call.partition, call.account, path, rq.UserName),
         {**access.of_tags(rq.Tags), **access.of_boundary(rq.PermissionsBoundary)},
     )
-    _require_free(iam, call, rq.UserName)
+    owners.USER.require_free(iam, call, rq.UserName)
     quotas.require("UsersPerAccount", iam.books.count(User, call.account) + 1)
     user = User(
         call.account,
@@ -56,11 +54,7 @@ def get_user(iam: Iam, call: Call, rq: shapes.GetUserRequest) -> shapes.GetUserR
 
 def list_users(iam: Iam, call: Call, rq: shapes.ListUsersRequest) -> shapes.ListUsersResponse:
     """By name, without their tags and boundaries, as AWS lists them."""
-    prefix = rq.PathPrefix or "/"
-    access.require(call, "ListUsers", arn_of(User, call.partition, call.account, prefix, ""))
-    page = paging.asked(rq)
-    found = iam.books.entities(User, call.account, prefix, page.after, page.most + 1)
-    users, more, marker = paging.cut(found, page, lambda user: user.name)
+    users, more, marker = owners.listed(iam, call, User, rq)
     return shapes.ListUsersResponse(
         Users=[shown(user) for user in users], IsTruncated=more, Marker=marker
     )
@@ -68,12 +62,7 @@ def list_users(iam: Iam, call: Call, rq: shapes.ListUsersRequest) -> shapes.List
 
 def update_user(iam: Iam, call: Call, rq: shapes.UpdateUserRequest) -> None:
     """Another name or path; memberships, policies, keys and trust stay, for the id does."""
-    user = existing(iam, call, "UpdateUser", User, rq.UserName)
-    moved = replace(user, name=rq.NewUserName or user.name, path=rq.NewPath or user.path)
-    access.require(call, "UpdateUser", moved.arn)
-    if moved.name.lower() != user.name.lower():
-        _require_free(iam, call, moved.name)
-    iam.books.put_entity(moved)
+    owners.USER.move(iam, call, rq)
 
 
 def delete_user(iam: Iam, call: Call, rq: shapes.DeleteUserRequest) -> None:
@@ -99,8 +88,3 @@ def whole(iam: Iam, user: User) -> shapes.User:
     return structs.replace(
         shown(user), PermissionsBoundary=boundaries.shown(user), Tags=tags or None
     )
-
-
-def _require_free(iam: Iam, call: Call, name: str) -> None:
-    if iam.books.named(User, call.account, name) is not None:
-        raise EntityAlreadyExists(f"User with name {name} already exists.")
