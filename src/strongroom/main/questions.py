@@ -9,13 +9,14 @@ from pathlib import Path
 
 from strongroom.audit.event import Event
 from strongroom.errors import SetupError
+from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.main import past, reaching
 from strongroom.main.authority import Asked, Authority
 from strongroom.main.foundation import administered
 from strongroom.policy.explain import explain
 from strongroom.policy.told import Told, told
 from strongroom.policy.variables import Context
-from strongroom.services.kms.circumstances import of_alias, of_context
+from strongroom.services.kms.circumstances import SYMMETRIC_USES, of_alias, of_context
 from strongroom.services.kms.grant_access import of_grants
 from strongroom.storage.folder import Folder
 
@@ -144,16 +145,11 @@ def _kms_action(action: str) -> str:
     return name
 
 
-_SYMMETRIC_USES = frozenset(
-    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo".split()
-)
-
-
 def _implied(action: str, key: str) -> dict[str, str | tuple[str, ...]]:
     """What a request has because of its operation, and because of how it names its key."""
     found = dict(of_alias(key))
-    if action in _SYMMETRIC_USES:
-        found["kms:encryptionalgorithm"] = "SYMMETRIC_DEFAULT"
+    if action in SYMMETRIC_USES:
+        found["kms:encryptionalgorithm"] = SYMMETRIC_DEFAULT
     if action.endswith(("Grant", "Grants")):
         found |= of_grants()
     return found

@@ -109,7 +109,9 @@ class Decisions:
         self, who: Principal, key: Key, action: str, grants: Sequence[Grant] = ()
     ) -> Prepared:
         standing = self._standing(key.account)
-        return prepare(*asked(who, action, key, standing, grants), known(who, key, standing))
+        return prepare(
+            *asked(who, action, key, standing, grants), known(who, key, action, standing)
+        )
 
 
 def require(

@@ -6,12 +6,18 @@ Source: KMS Developer Guide, "AWS KMS condition keys".
 from collections.abc import Callable, Mapping
 
 from strongroom.keys.key import Key
+from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Ambiguous, Context
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, Value, flag
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
+
+SYMMETRIC_USES = frozenset(
+    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo".split()
+)
+"""Actions that use an encryption algorithm; a symmetric key has but one."""
 
 _TAG = "aws:resourcetag/"
 _ORGANIZATION = "aws:resourceorg"  # ID, Paths
@@ -48,12 +54,14 @@ class OfKey(Circumstances):
         return None
 
 
-def known(who: Principal, key: Key, standing: Standing) -> Context:
-    """What is the same for all requests of a caller about a key, as long as neither changes, nor
-    the standing of the key's account.
+def known(who: Principal, key: Key, action: str, standing: Standing) -> Context:
+    """What is the same for all requests of a caller to do something with a key, as long as neither
+    changes, nor the standing of the key's account.
     """
     of_key = {name: value for name, look in _OF_KEYS.items() if (value := look(key)) is not None}
     of_call = {"kms:calleraccount": who.caller.account, "aws:requestedregion": key.region}
+    if key.spec == SYMMETRIC_DEFAULT and action in SYMMETRIC_USES:
+        of_call["kms:encryptionalgorithm"] = SYMMETRIC_DEFAULT
     return {**of_key, **of_call, **standing.of_resource(), **who.context}
 
 
