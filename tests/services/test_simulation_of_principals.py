@@ -1,11 +1,11 @@
 """SimulatePrincipalPolicy and GetContextKeysFor...: whose policies count, and who may ask."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from answers import refused
 from iam_answers import ADMINISTRATOR, TRUST, no_such
+from organization_tree import FULL, Clients, Tree
 from simulated import (
     ALLOWED,
     EXPLICIT,
@@ -26,8 +26,7 @@ from simulated import (
 )
 
 from strongroom.errors import PolicyEvaluation
-from strongroom.policy.compiled import Use, compile_policy
-from strongroom.policy.entities import Role, User
+from strongroom.policy.entities import User
 from strongroom.services.call import Call
 from strongroom.services.iam import simulation
 from strongroom.services.iam.world import Iam
@@ -41,7 +40,7 @@ from strongroom.wire.faults import named
 from strongroom.wire.protocol import Protocol
 from strongroom.wire.shapes import iam as shapes
 
-A, B = "111122223333", "444455556666"
+A = "111122223333"
 
 
 @pytest.fixture
@@ -336,6 +335,75 @@ def test_permission_is_asked_before_anything_is_said(endpoint, iam, account, ali
     client.close()
 
 
+# Within an organization
+
+
+@pytest.fixture
+def tree(endpoint, region):
+    clients = Clients(endpoint, region)
+    yield Tree(clients)
+    clients.close()
+
+
+def test_the_organization_of_the_account_counts(tree):
+    unit = tree.unit("workloads")
+    account = tree.join(unit=unit)
+    iam = tree.clients.of("iam", account)
+    alice = iam.create_user(UserName="alice")["User"]["Arn"]
+    iam.put_user_policy(
+        UserName="alice", PolicyName="own", PolicyDocument=document(allow(["s3:*", "kms:*"]))
+    )
+    tree.attach(tree.policy(deny("s3:Get*")), unit)
+    tree.attach(tree.policy(allow(["iam:*", "s3:*"])), account)
+    tree.detach(FULL, account)
+    for action, decision in (
+        ("s3:GetObject", EXPLICIT),
+        ("s3:PutObject", ALLOWED),
+        ("kms:Sign", IMPLICIT),
+    ):
+        result = principal(iam, alice, action)
+        allowed = decision == ALLOWED
+        assert result["EvalDecision"] == decision
+        assert result["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": allowed}
+        assert sources(result) == (["user_alice_own"] if allowed else [])
+        outsider = f"arn:aws:iam::{tree.manager}:user/bob"
+        for more in (
+            {"PolicyExclusionList": [{"PolicyType": "scp"}]},
+            {"CallerArn": outsider},
+        ):
+            result = principal(iam, alice, action, **more)
+            assert result["EvalDecision"] == ALLOWED
+            assert "OrganizationsDecisionDetail" not in result
+
+
+def test_whose_organization_it_is_follows_from_the_account(tree):
+    account = tree.join()
+    iam = tree.clients.of("iam", account)
+    looks = document(allow("s3:*", Condition={"StringEquals": {"aws:PrincipalOrgID": tree.id}}))
+    made = [
+        iam.create_user(UserName="alice")["User"]["Arn"],
+        iam.create_group(GroupName="ops")["Group"]["Arn"],
+        iam.create_role(RoleName="w", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"],
+    ]
+    for arn in made:
+        result = principal(iam, arn, PolicyInputList=[looks])
+        assert (result["EvalDecision"], result["MissingContextValues"]) == (ALLOWED, [])
+    outsider = f"arn:aws:iam::{tree.manager}:user/bob"
+    result = principal(iam, made[0], PolicyInputList=[looks], CallerArn=outsider)
+    assert result["MissingContextValues"] == ["aws:PrincipalOrgID"]
+
+
+def test_service_linked_roles_are_outside_their_organization(tree):
+    account = tree.join()
+    iam = tree.clients.of("iam", account)
+    made = iam.create_service_linked_role(AWSServiceName="mrk.kms.amazonaws.com")["Role"]["Arn"]
+    tree.attach(tree.policy(deny("s3:*")), account)
+    more = {"PolicyInputList": [document(allow("s3:*"))]}
+    result = principal(iam, made, **more)
+    assert result["EvalDecision"] == ALLOWED
+    assert "OrganizationsDecisionDetail" not in result
+
+
 # In process
 
 
@@ -353,38 +421,6 @@ def in_process(store, who, arn, action, **more):
     with store.reading() as books:
         answer = simulation.simulate_principal_policy(Iam(books), Call(who, "us-east-1", 0.0), rq)
     return answer.EvaluationResults[0]
-
-
-def test_the_organization_of_the_account_counts(store):
-    user = User(A, "alice", "aws", "/", "AIDAALICE", 0.0)
-    with store.writing() as books:
-        books.put_entity(user)
-        books.put_inline_policy(user, "own", document(allow("s3:*")))
-    member = replace(
-        root("aws", A), scps=[[compile_policy(document(allow(["iam:*", "s3:Get*"])), Use.SCP)]]
-    )
-    for action, decision, allows in (("s3:Get", ALLOWED, True), ("s3:Put", IMPLICIT, False)):
-        result = in_process(store, member, user.arn, action)
-        assert (result.EvalDecision, result.MatchedStatements == []) == (decision, not allows)
-        assert result.OrganizationsDecisionDetail.AllowedByOrganizations is allows
-    left_out = [shapes.PolicyIdentifier(PolicyType="scp")]
-    outsider = f"arn:aws:iam::{B}:user/bob"
-    for more in ({"PolicyExclusionList": left_out}, {"CallerArn": outsider}):
-        result = in_process(store, member, user.arn, "s3:Put", **more)
-        assert result.OrganizationsDecisionDetail is None
-        assert result.EvalDecision == ALLOWED
-
-
-def test_service_linked_roles_are_outside_their_organization(store):
-    role = Role(A, "AWSServiceRoleForX", "aws", "/aws-service-role/x.amazonaws.com/", "AROAX", 0.0)
-    with store.writing() as books:
-        books.put_entity(role)
-        books.put_inline_policy(role, "own", document(allow("s3:*")))
-    member = replace(
-        root("aws", A), scps=[[compile_policy(document(allow("*"), deny("s3:*")), Use.SCP)]]
-    )
-    result = in_process(store, member, role.arn, "s3:Put")
-    assert (result.EvalDecision, result.OrganizationsDecisionDetail) == (ALLOWED, None)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from strongroom.errors import InvalidInput, Validation
 from strongroom.policy.compiled import Policy, Use
 from strongroom.policy.entities import Group, Role, User
 from strongroom.policy.layers import Layers
+from strongroom.policy.organization import Levels
 from strongroom.services.call import Call
 from strongroom.services.iam import access, attached, exclusions, paging, simulation_inputs
 from strongroom.services.iam.simulation_inputs import Simulated
@@ -68,10 +69,12 @@ def simulate_principal_policy(
     if who.caller.arn == entity.arn:
         tags = iam.books.iam_tags(entity.account, entity.id)
         who = simulation_inputs.known(who, entity.id, tags)
-    ours = who.caller.account == call.account and not excluded.scps
-    supposed = Layers(
-        identity=(*own, *more), boundaries=boundaries, scps=call.who.scps if ours else ()
-    )
+    scps: Levels = ()
+    if who.caller.account == call.account:
+        standing = iam.books.standing(call.account)
+        who = simulation_inputs.within(who, standing)
+        scps = () if excluded.scps else standing.scps
+    supposed = Layers(identity=(*own, *more), boundaries=boundaries, scps=scps)
     return _answer(rq, who, supposed)
 
 

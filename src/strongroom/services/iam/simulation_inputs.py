@@ -22,6 +22,7 @@ from strongroom.policy.cases import implied
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.entities import Group
 from strongroom.policy.layers import Question
+from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Context
 from strongroom.services.iam import attached
 from strongroom.wire.shapes.iam import ContextEntry, OrderedOrganizationPolicyType
@@ -135,6 +136,11 @@ def known(simulated: Simulated, unique_id: str, tags: Mapping[str, str]) -> Simu
     if who.kind is Kind.USER:
         context["aws:userid"] = unique_id  # of a session it holds the session's name too
     return Simulated(replace(who, names=who.names | named), context)
+
+
+def within(simulated: Simulated, standing: Standing) -> Simulated:
+    """The same caller with what the organization of her account says of her."""
+    return replace(simulated, known={**simulated.known, **standing.of_principal()})
 
 
 def owner(arn: str | None) -> str:
