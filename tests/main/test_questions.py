@@ -429,6 +429,37 @@ def test_everybody_who_may_and_by_which_ways(scene, ask):
         assert obstacle["sid"] == "OnlyFromHere"
 
 
+def test_a_role_that_trusts_a_provider_is_told_with_what_its_tokens_must_say(scene, ask):
+    iam = scene.client("iam")
+    provider = iam.create_open_id_connect_provider(
+        Url="https://issuer.example", ClientIDList=["app"], ThumbprintList=["a" * 40]
+    )["OpenIDConnectProviderArn"]
+    says = {"StringEquals": {"issuer.example:sub": "repo:one"}}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": says,
+    }
+    iam.create_role(RoleName="ci", AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(
+        RoleName="ci", PolicyName="use", PolicyDocument=document(allow("kms:Decrypt"))
+    )
+    arn = f"arn:aws:iam::{A}:role/ci"
+    (role,) = (
+        each for each in ask("who-can", "kms:Decrypt", scene.key)["roles"] if each["role"] == arn
+    )
+    (entry,) = role["assumedBy"]
+    assert (entry["principal"], entry["what"]) == (provider, "whoever has a token of it")
+    (step,) = entry["ways"][0]["needs"][0]["anyOf"]
+    assert [(each["key"], each["wanted"]) for each in step["conditions"]] == [
+        ("issuer.example:sub", ["repo:one"])
+    ]
+    iam.delete_role_policy(RoleName="ci", PolicyName="use")
+    iam.delete_role(RoleName="ci")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+
+
 def test_roles_that_assume_one_another_are_each_told_once(scene, ask, strongroom):
     iam = scene.client("iam")
     names = [f"ring-{at}" for at in range(4)]
