@@ -42,12 +42,21 @@ class Server:
 
     def client(self, service: str, region: str, access_key_id: str | None = None):
         """A boto3 client that asks once and never retries."""
+        key = {
+            "AccessKeyId": access_key_id or self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+        }
+        return self.client_of(key, service, region)
+
+    def client_of(self, credentials: dict[str, str], service: str, region: str):
+        """The same with an access key or a session, as IAM and STS give them."""
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name=region,
-            aws_access_key_id=access_key_id or self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials.get("SessionToken"),
             config=Config(retries={"total_max_attempts": 1}),
         )
 

@@ -3,9 +3,6 @@
 import json
 import secrets
 
-import boto3
-from botocore.config import Config
-
 SCP, RCP = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"
 FULL = "p-FullAWSAccess"
 FULL_RCP = "p-RCPFullAWSAccess"
@@ -44,15 +41,7 @@ class Clients:
         return self.by(service, {"AccessKeyId": account, "SecretAccessKey": "test"})
 
     def by(self, service, credentials):
-        made = boto3.client(
-            service,
-            endpoint_url=self.endpoint.url,
-            region_name=self.region,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials.get("SessionToken"),
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        made = self.endpoint.client_of(credentials, service, self.region)
         self._made.append(made)
         return made
 

@@ -4,10 +4,8 @@ import base64
 import contextlib
 import json
 
-import boto3
 import pytest
 from answers import one, refused, violated
-from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,14 +28,7 @@ def as_user(endpoint, iam, *actions):
         document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
     key = iam.create_access_key(UserName="u")["AccessKey"]
-    client = boto3.client(
-        "sts",
-        endpoint_url=endpoint.url,
-        region_name="us-east-1",
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    client = endpoint.client_of(key, "sts", "us-east-1")
     try:
         yield client
     finally:

@@ -128,15 +128,7 @@ def ask(sts, arn):
 
 
 def client(endpoint, service, credentials):
-    return boto3.client(
-        service,
-        endpoint_url=endpoint.url,
-        region_name="us-east-1",
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    return endpoint.client_of(credentials, service, "us-east-1")
 
 
 # What it gives

@@ -5,10 +5,8 @@ import datetime
 import json
 import secrets
 
-import boto3
 import pytest
 from answers import refused
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from clockwork import move
 from tests.conftest import start_dev
@@ -33,15 +31,7 @@ class Account:
         self.clients = [self.iam, self.kms]
 
     def client(self, service, credentials):
-        made = boto3.client(
-            service,
-            endpoint_url=self.endpoint.url,
-            region_name=self.region,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials.get("SessionToken"),
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        made = self.endpoint.client_of(credentials, service, self.region)
         self.clients.append(made)
         return made
 
