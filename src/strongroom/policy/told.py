@@ -30,6 +30,7 @@ from strongroom.policy.layers import Layer
 Told = dict[str, object]
 
 _MOST_STATEMENTS = 16  # of a layer
+_MOST_LAYERS = 16  # where their statements are left out
 _MOST_GRANTS = 16
 _MOST_VALUES = 8  # of a condition
 _MOST_TEXT = 256  # characters of a value
@@ -43,6 +44,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def told(explanation: Explanation) -> Told:
+    return _told(explanation, [_layer(each) for each in _weighed(explanation)])
+
+
+def _told(explanation: Explanation, layers: list[Told]) -> Told:
     question, decision = explanation.question, explanation.decision
     near = sorted(explanation.grants, key=lambda each: not each.applies)
     return _present(
@@ -54,7 +59,7 @@ def told(explanation: Explanation) -> Told:
             "action": question.action,
             "resource": question.resource,
             "account": question.account,
-            "layers": [_layer(each) for each in _weighed(explanation)],
+            "layers": layers,
             "grants": [_grant(each) for each in near[:_MOST_GRANTS]],
             "otherGrants": max(len(near) - _MOST_GRANTS, 0),
             "remedies": list(explanation.remedies),
@@ -64,14 +69,13 @@ def told(explanation: Explanation) -> Told:
 
 def recorded(explanation: Explanation, most: int) -> bytes:
     """The same as JSON of at most `most` bytes: if need be, without the statements."""
-    whole = told(explanation)
-    text = _encode(whole)
+    layers = [_layer(each) for each in _weighed(explanation)]
+    text = _encode(_told(explanation, layers))
     if len(text) > most:
-        levels = [_layer(each) for each in _weighed(explanation)]
-        shorter = [
-            {name: value for name, value in each.items() if name != "statements"} for each in levels
-        ]
-        text = _encode(whole | {"layers": shorter[:_MOST_STATEMENTS], "shortened": True})
+        for layer in layers:
+            layer.pop("statements", None)
+        shorter = _told(explanation, layers[:_MOST_LAYERS])
+        text = _encode(shorter | {"shortened": True})
     return text
 
 

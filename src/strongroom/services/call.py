@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.policy.decide import Decision, decide
 from strongroom.policy.explain import explain
 from strongroom.policy.layers import Layers, Question
 from strongroom.policy.told import recorded
@@ -29,9 +30,12 @@ class Call(msgspec.Struct):
     grant_id: str = ""  # of the grant that was retired, likewise
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 
-    def denied(self, question: Question, layers: Layers, context: Context) -> None:
-        """Keep why, so that the audit record can tell when the policies are others."""
-        self.explanation = recorded(explain(question, layers, context), _MOST_EXPLANATION)
+    def decide(self, question: Question, layers: Layers, context: Context) -> Decision:
+        """The decision; why it was a denial is kept, to be told when the policies are others."""
+        decision = decide(question, layers, context)
+        if not decision.allows:
+            self.explanation = recorded(explain(question, layers, context), _MOST_EXPLANATION)
+        return decision
 
     @property
     def account(self) -> str:

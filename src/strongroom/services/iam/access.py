@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from strongroom.arn import Arn
 from strongroom.errors import AccessDenied, UnrecognizedClient
 from strongroom.policy import aws_managed
-from strongroom.policy.decide import decide
 from strongroom.policy.layers import Layer, Question, Verdict
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
@@ -51,10 +50,8 @@ def require(
         resource,
         call.account if owner in ("", aws_managed.ACCOUNT) else owner,
     )
-    layers, circumstances = who.layers(), Circumstances(call, lambda: context)
-    decision = decide(question, layers, circumstances)
+    decision = call.decide(question, who.layers(), Circumstances(call, lambda: context))
     if not decision.allows:
-        call.denied(question, layers, circumstances)
         raise AccessDenied(
             denial(
                 question,

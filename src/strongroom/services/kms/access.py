@@ -22,16 +22,15 @@ from strongroom.keys.key import Key
 from strongroom.keys.specs import Manager
 from strongroom.policy import grants as policy_grants
 from strongroom.policy.compiled import Policy, Use, compile_policy
-from strongroom.policy.decide import Prepared, decide, prepare
+from strongroom.policy.decide import Decision, Prepared, decide, prepare
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
 from strongroom.policy.organization import ALONE, Standing
-from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, nothing
 from strongroom.services.kms.circumstances import OfKey, known
 from strongroom.services.kms.weighing import weighed
-from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.services.kms.world import Kms, KmsBooks, Reading
 from strongroom.services.principal import Principal
 
 OF_CIPHERTEXT = "the resource associated with this ciphertext"
@@ -137,7 +136,7 @@ def require(
         return None
     grants: Mapping[str, Grant] = {}
     if decision.layer in _BESIDE_GRANTS and not decision.note and not decision.denies:
-        find = partial(_grants, kms, call.who, key)
+        find = partial(grants_to, kms.books, call.who, key)
         if by is None:
             prepared, grants = kms.decisions.granted(call.who, key, action, find)
         else:
@@ -148,15 +147,15 @@ def require(
         near = tuple(islice(grants.values(), _MOST_EXPLAINED))  # none of them lets the caller
         standing = kms.books.standing(key.account)
         question, layers = asked(call.who, action, key, standing, near)
-        refuse(call, question, layers, OfKey(kms, call, key, besides), on)
+        refuse(call, question, call.decide(question, layers, OfKey(kms, call, key, besides)), on)
     return grants[decision.grant.id]
 
 
-def _grants(kms: Kms | KmsBooks, who: Principal, key: Key) -> Sequence[Grant]:
-    """The grants of a key that mean the caller, or its account."""
+def grants_to(books: Reading, who: Principal, key: Key) -> tuple[Grant, ...]:
+    """The grants of a key that mean the caller, or its account; or the service that it is."""
     caller = who.caller
-    named = (*caller.names, root_user(partition_of(key.region), caller.account))
-    return kms.books.grants(key.account, key.region, key.id, named)
+    whole = root_user(partition_of(key.region), caller.account) if caller.account else caller.arn
+    return books.grants(key.account, key.region, key.id, (*caller.names, whole))
 
 
 def require_account(
@@ -169,25 +168,23 @@ def require_account(
 ) -> None:
     """AccessDenied unless the caller's own policies allow what is about no key: `CreateKey`."""
     question = _question(call.who, action, resource, call.account)
-    layers = _layers(call.who, None)
-    circumstances = OfKey(kms, call, None, besides)
-    if not decide(question, layers, circumstances).allows:
-        refuse(call, question, layers, circumstances)
+    decision = call.decide(question, _layers(call.who, None), OfKey(kms, call, None, besides))
+    if not decision.allows:
+        refuse(call, question, decision)
 
 
 def allows(
     kms: Kms | KmsBooks, call: Call, action: str, key: Key, besides: Besides = nothing
 ) -> bool:
     """The same as an answer, of a key as it would be: for the lockout check."""
-    layers = _layers(call.who, key, kms.books.standing(key.account))
-    prepared = prepare(_question(call.who, action, key.arn, key.account), layers)
-    return prepared.decide(OfKey(kms, call, key, besides)).allows
+    question, layers = asked(call.who, action, key, kms.books.standing(key.account))
+    return decide(question, layers, OfKey(kms, call, key, besides)).allows
 
 
 def refuse_absent(call: Call, action: str, arn: str, account: str) -> NoReturn:
     """For what does not exist in another account: refused as if it did and were not shared."""
     question = _question(call.who, action, arn, account)
-    refuse(call, question, _layers(call.who, None), {})
+    refuse(call, question, call.decide(question, _layers(call.who, None), {}))
 
 
 def behind_ciphertext(call: Call, action: str) -> AccessDenied:
@@ -204,12 +201,8 @@ def behind_ciphertext(call: Call, action: str) -> AccessDenied:
     )
 
 
-def refuse(
-    call: Call, question: Question, layers: Layers, circumstances: Context, on: str = ""
-) -> NoReturn:
-    """AccessDenied in AWS's words for the layer that decides, and why, for the audit record."""
-    decision = decide(question, layers, circumstances)
-    call.denied(question, layers, circumstances)
+def refuse(call: Call, question: Question, decision: Decision, on: str = "") -> NoReturn:
+    """AccessDenied in AWS's words for the layer that decided."""
     raise AccessDenied(
         denial(question, decision.verdict, decision.layer, caller=call.principal, on=on)
     )
@@ -219,7 +212,7 @@ def asked(
     who: Principal, action: str, key: Key, standing: Standing, grants: Sequence[Grant] = ()
 ) -> tuple[Question, Layers]:
     """Whether `who` may do `action` to a key, with everything that has a say, `standing` being that
-    of the key's account; for questions that nobody's request asks.
+    of the key's account.
     """
     layers = _layers(who, key, standing, [weighed(grant) for grant in grants])
     return _question(who, action, key.arn, key.account), layers

@@ -15,7 +15,6 @@ from functools import partial
 from strongroom.keys.grant import Grant, is_service, narrower
 from strongroom.keys.key import Key
 from strongroom.policy import grants
-from strongroom.policy.decide import decide
 from strongroom.policy.layers import Question
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value
@@ -43,8 +42,9 @@ def require_retirement(kms: KmsBooks, call: Call, grant: Grant) -> None:
     layers = who.layers(grants=[grants.Grant(grant.id, name, _RETIRING) for name in grant.retirers])
     key = kms.books.key(grant.account, grant.region, grant.key_id)
     circumstances = OfKey(kms, call, key, partial(_of_constraint, grant))
-    if not decide(question, layers, circumstances).allows:
-        access.refuse(call, question, layers, circumstances)
+    decision = call.decide(question, layers, circumstances)
+    if not decision.allows:
+        access.refuse(call, question, decision)
 
 
 _RETIRING = frozenset({"kms:retiregrant"})

@@ -10,7 +10,6 @@ Organizations".
 from collections.abc import Mapping, Sequence
 
 from strongroom.errors import AccessDenied
-from strongroom.policy.decide import decide
 from strongroom.policy.layers import Question
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
@@ -30,10 +29,9 @@ def require(call: Call, action: str, *resources: str, context: Context = NOTHING
     """
     for resource in resources or ("*",):
         question = Question(call.who.caller, f"organizations:{action}", resource, call.account)
-        layers, circumstances = call.who.layers(), Circumstances(call, lambda: context)
-        decision = decide(question, layers, circumstances)
+        circumstances = Circumstances(call, lambda: context)
+        decision = call.decide(question, call.who.layers(), circumstances)
         if not decision.allows:
-            call.denied(question, layers, circumstances)
             raise AccessDenied(
                 denial(question, decision.verdict, decision.layer, caller=call.principal)
             )

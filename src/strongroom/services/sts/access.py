@@ -9,7 +9,6 @@ from functools import lru_cache
 from strongroom.errors import AccessDenied
 from strongroom.policy.caller import Kind
 from strongroom.policy.compiled import Policy, Use, compile_policy
-from strongroom.policy.decide import decide
 from strongroom.policy.identity import Identity
 from strongroom.policy.layers import Question
 from strongroom.policy.organization import Standing
@@ -43,11 +42,9 @@ def require_role(sts: Sts, call: Call, action: str, role: Identity, besides: Bes
     standing = sts.books.standing(role.account)
     question = Question(call.who.caller, f"sts:{action}", role.arn, role.account)
     layers = call.who.layers(trust_policy(role), rcps=standing.rcps)
-    circumstances = OfRole(call, role, standing, besides)
-    decision = decide(question, layers, circumstances)
+    decision = call.decide(question, layers, OfRole(call, role, standing, besides))
     if decision.allows:
         return
-    call.denied(question, layers, circumstances)
     if call.who.caller.kind is Kind.WEB_IDENTITY:
         raise not_authorized(action)
     if not question.same_account:
@@ -64,10 +61,8 @@ def require_own(
     unless `resource` is `*`.
     """
     question = Question(call.who.caller, f"sts:{action}", resource or call.principal, call.account)
-    layers, circumstances = call.who.layers(), Circumstances(call, besides)
-    decision = decide(question, layers, circumstances)
+    decision = call.decide(question, call.who.layers(), Circumstances(call, besides))
     if not decision.allows:
-        call.denied(question, layers, circumstances)
         raise AccessDenied(
             denial(question, decision.verdict, decision.layer, caller=call.principal)
         )
