@@ -5,11 +5,10 @@ together as the services put them together for a request; what a request would b
 supposed (`Supposed`).
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from strongroom.arn import Arn, partition_of, root_user
+from strongroom.arn import Arn
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import SetupError
 from strongroom.keys.alias import PREFIX as ALIAS
@@ -51,7 +50,6 @@ _FIXED = (
     "kms:multiregion",
     "kms:resourcealiases",
 )  # beginnings of keys that no request changes
-_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 class NoSuchThing(SetupError):
@@ -226,25 +224,9 @@ class Authority:
 
     # Questions
 
-    def of_key(
-        self,
-        who: Principal,
-        action: str,
-        key: Key,
-        given: Context,
-        grants: "tuple[Grant, ...] | None" = None,
-    ) -> Asked:
+    def of_key(self, who: Principal, action: str, key: Key, given: Context) -> Asked:
         """May `who` do `action` (`Decrypt`) to a key?  Of its grants, those that mean `who`."""
-        if grants is None:
-            named = (
-                *who.caller.names,
-                *(
-                    (root_user(partition_of(key.region), who.account),)
-                    if who.account
-                    else (who.arn,)
-                ),
-            )
-            grants = self._books.grants(key.account, key.region, key.id, named)
+        grants = access.grants_to(self._books, who, key)
         standing = self._books.standing(key.account)
         question, layers = access.asked(who, action, key, standing, grants)
         known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
@@ -269,20 +251,17 @@ class Authority:
 
     # Everybody
 
-    def everybody(self) -> Iterator[Principal]:
-        """Root user, users and roles of every account here."""
-        for account in self._books.accounts_known():
-            yield self._within(principal.root("aws", account))
-            for kind, name in ((User, "user"), (Role, "role")):
-                for entity in self._books.entities(kind, account):
-                    found = self._books.identity(account, name, entity.name)  # type: ignore[arg-type]
-                    if found is not None:
-                        yield self.of_identity(found)
+    def accounts(self) -> list[str]:
+        return self._books.accounts_known()
 
-    def roles(self) -> Iterator[Identity]:
-        for account in self._books.accounts_known():
-            for entity in self._books.entities(Role, account):
-                found = self._books.identity(account, "role", entity.name)
+    def root(self, account: str) -> Principal:
+        return self._within(principal.root("aws", account))
+
+    def identities(self, account: str) -> Iterator[Identity]:
+        """The users of an account, and its roles."""
+        for kind in (User, Role):
+            for entity in self._books.entities(kind, account):
+                found = self._books.identity_by_id(account, entity.id)
                 if found is not None:
                     yield found
 
@@ -294,9 +273,6 @@ class Authority:
         while page := self._books.grants_of(key, None, after, _PAGE):
             yield from page
             after = page[-1].id
-
-    def arn_of(self, account: str, unique_id: str) -> str | None:
-        return self._books.arn_of(account, unique_id)
 
 
 def _stranger(caller: Caller) -> Principal:

@@ -14,6 +14,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -305,7 +306,7 @@ def explain(
     with _one_sentence():
         from strongroom.main import questions
 
-        ask = lambda: read_passphrase(passphrase_file)  # noqa: E731
+        ask = partial(read_passphrase, passphrase_file)
         given = questions.context_of(context or (), encryption_context or ())
         match words:
             case [request_id]:
@@ -342,7 +343,7 @@ def who_can(
         from strongroom.main import questions
 
         given = questions.context_of(context or (), encryption_context or ())
-        ask = lambda: read_passphrase(passphrase_file)  # noqa: E731
+        ask = partial(read_passphrase, passphrase_file)
         told = questions.who_can(data, root_key, ask, action, key, region, given)
         print_json(told) if as_json else explanations.show_reach(told)
 

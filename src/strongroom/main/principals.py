@@ -19,6 +19,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.session import PREFIX, Session, opened
 from strongroom.policy.caller import Caller, Kind, Named, role_key
 from strongroom.policy.compiled import Policy, Use, compile_policy
+from strongroom.policy.entities import SERVICES_PATH
 from strongroom.policy.identity import Document, Identity
 from strongroom.policy.moments import iso8601
 from strongroom.policy.organization import ALONE, Standing
@@ -158,7 +159,7 @@ def _caller(identity: Identity, session: Session | None) -> Caller:
             arn,
             own | {arn: Named.ALONE},
             role_key(identity.arn),
-            service_linked=identity.path.startswith("/aws-service-role/"),
+            service_linked=identity.path.startswith(SERVICES_PATH),
         )
     if session is not None and session.kind == "federated":
         arn = f"{start}:sts::{identity.account}:federated-user/{session.name}"

@@ -5,6 +5,7 @@ Both read a data folder, whether or not a server runs on it, and change nothing.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom.audit.event import Event
@@ -25,6 +26,14 @@ class Unclear(SetupError):
     """A question that cannot be asked."""
 
 
+@contextmanager
+def _authority(
+    data: Path, root_key: Path | None, passphrase: Callable[[], str]
+) -> Iterator[Authority]:
+    with administered(data, root_key, passphrase) as store, store.reading() as books:
+        yield Authority(books, time.time())
+
+
 def hypothetical(
     data: Path,
     root_key: Path | None,
@@ -35,11 +44,7 @@ def hypothetical(
 ) -> Told:
     """What would be decided now on a request: principal, action and perhaps a resource."""
     principal, action, resource = (*words, "*")[:3]
-    with (
-        administered(data, root_key, passphrase) as store,
-        store.reading() as books,
-    ):
-        authority = Authority(books, time.time())
+    with _authority(data, root_key, passphrase) as authority:
         return _told(_asked(authority, principal, action, resource, region, given))
 
 
@@ -49,12 +54,8 @@ def request(
     """A past request: `record` is what the audit log says of it; `then` why it was denied, as it
     was kept; `now` what would be decided on it now; `changed` the documents that are others since.
     """
-    with (
-        administered(data, root_key, passphrase) as store,
-        store.reading() as books,
-    ):
-        found = past.find(Folder(data.absolute()).audit, request_id)
-        return _of_past(Authority(books, time.time()), found)
+    with _authority(data, root_key, passphrase) as authority:
+        return _of_past(authority, past.find(Folder(data.absolute()).audit, request_id))
 
 
 def _of_past(authority: Authority, found: Event) -> Told:
@@ -94,11 +95,7 @@ def who_can(
     region: str,
     given: Context,
 ) -> Told:
-    with (
-        administered(data, root_key, passphrase) as store,
-        store.reading() as books,
-    ):
-        authority = Authority(books, time.time())
+    with _authority(data, root_key, passphrase) as authority:
         return reaching.who_can(authority, _kms_action(action), authority.key(key, region), given)
 
 

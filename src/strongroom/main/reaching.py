@@ -10,7 +10,7 @@ and, as often as it takes, among those who may assume one; so it is told once, h
 lead to it.  docs/formats/explanation.md has it member by member.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from strongroom.keys.grant import is_service
 from strongroom.keys.key import Key
@@ -36,7 +36,12 @@ _KINDS = {
 
 
 def who_can(authority: Authority, action: str, key: Key, given: Context) -> Told:
-    everybody = list(authority.everybody())
+    everybody: list[Principal] = []
+    known: dict[str, Identity] = {}
+    for account in authority.accounts():
+        identities = list(authority.identities(account))
+        everybody += [authority.root(account), *map(authority.of_identity, identities)]
+        known |= {each.arn: each for each in identities if each.kind == "role"}
     policy = access.key_policy(key.policy, tuple(key.principals.items()))
     found = []
     for who in (*everybody, *_outside(authority, _named(policy, _granted(authority, key)))):
@@ -44,16 +49,19 @@ def who_can(authority: Authority, action: str, key: Key, given: Context) -> Told
         if entry is not None:
             found.append(entry)
     arns = [str(entry["principal"]) for entry in found]
-    roles = list(_on_the_way(authority, everybody, arns, given))
+    roles = list(_on_the_way(authority, everybody, known, arns, given))
     told: Told = {"action": f"kms:{action}", "key": key.arn, "principals": found}
     return told | _present("roles", roles)
 
 
 def _on_the_way(
-    authority: Authority, everybody: Sequence[Principal], arns: list[str], given: Context
+    authority: Authority,
+    everybody: Sequence[Principal],
+    roles: Mapping[str, Identity],
+    arns: list[str],
+    given: Context,
 ) -> Iterator[Told]:
     """Who may assume the roles among `arns`, and who the roles among those, each told once."""
-    roles = {role.arn: role for role in authority.roles()}
     seen: set[str] = set()
     for arn in arns:  # which grows by whom a role leads to
         if arn in seen or arn not in roles:
