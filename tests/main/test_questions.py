@@ -1,6 +1,7 @@
 """`strongroom explain` and `who-can`, of a real server's folder, against what its clients are told."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,6 +225,105 @@ def test_a_request_that_was_allowed_is_asked_again(scene, ask):
     (now,) = told["now"]
     assert now["decidedBy"] == {"layer": "grant", "grant": scene.grant}
     assert now["decision"] == "Allow"
+
+
+def test_of_an_allowed_request_it_is_told_what_was_changed_since(scene, ask):
+    kms, iam = scene.client("kms"), scene.client("iam")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    elsewhere = kms.create_key()["KeyMetadata"]["KeyId"]
+    theirs = scene.client("iam", B)
+    time.sleep(1.1)  # records tell whole seconds
+    done = kms.generate_data_key(KeyId=key, KeySpec="AES_256")
+    request = done["ResponseMetadata"]["RequestId"]
+    # None of these has a say: a refusal, another key, another account, what changes no policy.
+    with pytest.raises(ClientError):
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy="{}")
+    kms.tag_resource(KeyId=elsewhere, Tags=[{"TagKey": "a", "TagValue": "b"}])
+    kms.update_key_description(KeyId=key, Description="new")
+    theirs.put_user_policy(UserName="eve", PolicyName="p", PolicyDocument=document(allow("s3:*")))
+    iam.delete_access_key(
+        UserName="carol",
+        AccessKeyId=iam.create_access_key(UserName="carol")["AccessKey"]["AccessKeyId"],
+    )
+    assert ask("explain", request)["since"] == []
+    theirs.delete_user_policy(UserName="eve", PolicyName="p")
+    changes = [
+        kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b"}]),
+        iam.tag_user(UserName="carol", Tags=[{"Key": "a", "Value": "b"}]),
+        kms.create_grant(KeyId=key, GranteePrincipal=user("carol"), Operations=["Decrypt"]),
+    ]
+    since = ask("explain", request)["since"]
+    assert [each["eventName"] for each in since] == ["TagResource", "TagUser", "CreateGrant"]
+    assert [each["requestID"] for each in since] == [
+        change["ResponseMetadata"]["RequestId"] for change in changes
+    ]
+
+
+def test_what_a_session_brought_is_told_and_has_its_say(scene, ask, strongroom):
+    key = scene.secrets["dora"]
+    sts = scene.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
+    iam = scene.client("iam")
+    iam.put_user_policy(
+        UserName="dora", PolicyName="assume", PolicyDocument=document(allow("sts:*"))
+    )
+    iam.create_role(
+        RoleName="tagged",
+        AssumeRolePolicyDocument=document(
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": A},
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+            }
+        ),
+    )
+    tagged = {"StringEquals": {"aws:PrincipalTag/team": "blue"}}
+    iam.put_role_policy(
+        RoleName="tagged",
+        PolicyName="use",
+        PolicyDocument=document(allow("kms:Decrypt", Condition=tagged), allow("sts:*")),
+    )
+    role = f"arn:aws:iam::{A}:role/tagged"
+
+    def session(client, **more):
+        given = client.assume_role(RoleArn=role, RoleSessionName="session", **more)
+        made = given["Credentials"]
+        return given, (made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+
+    _, first = session(sts, Tags=[{"Key": "team", "Value": "blue"}], TransitiveTagKeys=["team"])
+    only = document(allow("kms:Decrypt", Sid="Only"))
+    given, credentials = session(scene.client("sts", *first), Policy=only)
+    request, refusal = scene.decrypt(
+        scene.client("kms", *credentials), EncryptionContext={"app": "web"}
+    )
+    assert refusal is None
+    told = ask("explain", request)
+    assert told["session"]["requestID"] == given["ResponseMetadata"]["RequestId"]
+    assert (told["session"]["policy"], told["session"]["tags"]) == (only, {"team": "blue"})
+    (now,) = told["now"]
+    assert now["decision"] == "Allow"
+    layers = {layer["layer"]: layer for layer in now["layers"]}
+    assert layers["session policy"]["statements"][0]["sid"] == "Only"
+    shown = strongroom("explain", request, "--data", scene.data)
+    assert given["ResponseMetadata"]["RequestId"] in shown.out
+    assert "team" in shown.out
+    for delete in (
+        lambda: iam.delete_user_policy(UserName="dora", PolicyName="assume"),
+        lambda: iam.delete_role_policy(RoleName="tagged", PolicyName="use"),
+        lambda: iam.delete_role(RoleName="tagged"),
+    ):
+        delete()
+    assert "not there any more" in ask("explain", request)["unknown"]
+
+
+def test_secrets_of_a_session_are_not_recorded(scene):
+    key = scene.secrets["dora"]
+    sts = scene.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
+    given = sts.get_session_token()
+    made = given["Credentials"]
+    log = b"".join(path.read_bytes() for path in (Path(scene.data) / "audit").glob("*.jsonl"))
+    assert made["AccessKeyId"].encode() in log
+    for secret in (made["SecretAccessKey"], made["SessionToken"]):
+        assert secret.encode() not in log
 
 
 def test_both_halves_of_re_encrypt_are_told(scene, ask):

@@ -1,12 +1,13 @@
 """An explanation (`policy.told`) as a tree that a person reads from the top and may stop anywhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from strongroom.cli import trees
 from strongroom.cli.trees import Tree, no, quiet, strong, yes
 
 _MOST_ASSUMERS = 20  # of a role, told to a person
+_MOST_CHANGES = 12  # likewise
 _SAYS = {
     "Allow": yes("allows"),
     "ImplicitDeny": "does not allow",
@@ -29,22 +30,54 @@ def show_request(told: Mapping[str, Any]) -> None:
     )
     error = record.get("errorCode")
     root.add(yes("it succeeded") if error is None else no(f"{error}: {record['errorMessage']}"))
+    if "session" in told:
+        _brought(root, told["session"])
+    if "supposed" in told:
+        root.add(f"it is supposed that {told['supposed']}")
     if "then" in told:
         root.below.append(_explained(told["then"]))
     for name in told.get("changed", ()):
         root.add(f"{name} is another now, or gone")
     if "unknown" in told:
         root.add(f"what would be decided now is not known: {told['unknown']}")
+    _since(root, told.get("since"))
     for now in told.get("now", ()):
         if "then" in told:
             verdict = yes("allowed") if now["decision"] == "Allow" else no("denied")
             root.add(f"now it would be {verdict}")
         else:
-            root.add("as it would be decided with the policies of now:")
             root.below.append(_explained(now))
     if "then" not in told and not told.get("now") and "unknown" not in told:
         root.add("the record does not tell what its decision was about")
     trees.show(root)
+
+
+def _brought(root: Tree, session: Mapping[str, Any]) -> None:
+    branch = root.add(
+        f"in a session of {session['eventName']} {session['requestID']}, {session['eventTime']}"
+    )
+    for name, value in session["tags"].items():
+        branch.add(f"with the tag `{name}`=`{value}`")
+    for what in ("policy", "policyArns"):
+        if what in session:
+            branch.add(f"with the session {what} {session[what]}")
+
+
+def _since(root: Tree, changes: Sequence[Mapping[str, Any]] | None) -> None:
+    """What a decision with the policies of now says of a request of then."""
+    if changes is None:
+        return
+    if not changes:
+        root.add("nothing that has a say on it was changed since; it was decided so:")
+        return
+    branch = root.add("as it would be decided with the policies of now, which are others since:")
+    for change in changes[-_MOST_CHANGES:]:
+        branch.add(
+            f"{change['eventTime']} {change['eventName']} by {change['principal']}, "
+            f"request {change['requestID']}"
+        )
+    if len(changes) > _MOST_CHANGES:
+        branch.add(quiet(f"and {len(changes) - _MOST_CHANGES} before; --json has them all"))
 
 
 def show_reach(told: Mapping[str, Any]) -> None:

@@ -5,12 +5,14 @@ together as the services put them together for a request; what a request would b
 supposed (`Supposed`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from strongroom.arn import Arn
 from strongroom.backings.software import SoftwareBacking
-from strongroom.errors import SetupError
+from strongroom.errors import Fault, SetupError
 from strongroom.keys.alias import PREFIX as ALIAS
 from strongroom.keys.credential import Credential
 from strongroom.keys.grant import Grant
@@ -30,8 +32,10 @@ from strongroom.services.kms import access
 from strongroom.services.kms.circumstances import OfKey
 from strongroom.services.kms.world import KmsBooks
 from strongroom.services.principal import Principal
+from strongroom.services.sts import content
 from strongroom.services.sts.access import OfRole, trust_policy
 from strongroom.storage.books import Books
+from strongroom.wire.shapes.sts import PolicyDescriptorType
 
 _PAGE = 1_000  # grants read at a time
 _OF_REQUESTS = frozenset(
@@ -146,6 +150,27 @@ class Authority:
                 else f"there is no role for `{text}`"
             )
         return self.of_identity(found, rest.partition("/")[2] if kind == "assumed-role" else "")
+
+    def of_session(self, session: Session, own: str | None, managed: Sequence[str]) -> Principal:
+        """A session that was, with its policies: its `own`, and those of `managed` policies' ARNs as
+        they are now.  NoSuchThing if what it was a session of is gone.
+        """
+        found = self._books.identity_by_id(session.account, session.of)
+        if found is None:
+            raise NoSuchThing("whoever the session was of is not there any more")
+        try:
+            arns = [PolicyDescriptorType(arn=arn) for arn in managed]
+            policies = content.policies(self._books, session.account, own, arns)
+        except Fault as fault:
+            raise NoSuchThing(f"the session's policies cannot be had: {fault.message}") from None
+        credential = Credential(
+            "",
+            "",
+            found.account,
+            found.unique_id,
+            msgspec.structs.replace(session, policies=policies),
+        )
+        return self._within(of_identity(credential, found))
 
     def of_identity(self, identity: Identity, session: str = "") -> Principal:
         """A user, or a role: one session of it, or if that has no name, any."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strongroom.audit.event import Event
 from strongroom.errors import SetupError
+from strongroom.keys.session import Session
 from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.main import past, reaching
 from strongroom.main.authority import Asked, Authority
@@ -19,6 +20,7 @@ from strongroom.policy.told import Told, told
 from strongroom.policy.variables import Context
 from strongroom.services.kms.circumstances import SYMMETRIC_USES, of_alias, of_context
 from strongroom.services.kms.grant_access import of_grants
+from strongroom.services.principal import Principal
 from strongroom.storage.folder import Folder
 
 
@@ -45,45 +47,88 @@ def hypothetical(
     """What would be decided now on a request: principal, action and perhaps a resource."""
     principal, action, resource = (*words, "*")[:3]
     with _authority(data, root_key, passphrase) as authority:
-        return _told(_asked(authority, principal, action, resource, region, given))
+        who = authority.principal(principal)
+        return _told(_asked(authority, who, action, resource, region, given))
 
 
 def request(
     data: Path, root_key: Path | None, passphrase: Callable[[], str], request_id: str
 ) -> Told:
     """A past request: `record` is what the audit log says of it; `then` why it was denied, as it
-    was kept; `now` what would be decided on it now; `changed` the documents that are others since.
+    was kept; `now` what would be decided on it now; `changed` the documents that are others since;
+    `since`, of one that was not denied, the changes that may have a say.
     """
+    audit = Folder(data.absolute()).audit
     with _authority(data, root_key, passphrase) as authority:
-        return _of_past(authority, past.find(Folder(data.absolute()).audit, request_id))
+        return _of_past(authority, audit, past.find(audit, request_id))
 
 
-def _of_past(authority: Authority, found: Event) -> Told:
+def _of_past(authority: Authority, audit: Path, found: Event) -> Told:
     answer: Told = {"record": _record(found)}
     then = past.explanation(found)
     asked = past.halves(found)
     if then is not None:
         answer["then"] = then
         asked = [past.Half(str(then["action"]), str(then["resource"]))]
-    now: list[Told] = []
-    for half in asked:
-        context: Context = {
-            **past.circumstances(found),
-            **of_context(past.encryption_context(found, half.action)),
-        }
-        try:
-            again = _asked(
-                authority, past.principal(found), half.action, half.resource, "", context
-            )
-        except SetupError as fault:
-            answer["unknown"] = str(fault)
-        else:
-            now.append(_told(again))
-    if now:
-        answer["now"] = now
-        if then is not None:
-            answer["changed"] = _changed(then, now[0])
+    if not asked:
+        return answer
+    try:
+        brought = past.session(audit, found)
+        who = _who(authority, found, brought)
+        answer["now"] = now = [
+            _told(_asked(authority, who, half.action, half.resource, "", _context(found, half)))
+            for half in asked
+        ]
+    except SetupError as fault:
+        answer["unknown"] = str(fault)
+        return answer
+    if brought is not None:
+        answer["session"] = _session(brought)
+    if brought is None and past.in_session(found):
+        answer["supposed"] = "the session brought no policies and tags: how it began is not logged"
+    elif brought is not None and brought.provider:
+        answer["supposed"] = "the session's token brought no tags: they are not logged"
+    if then is not None:
+        answer["changed"] = _changed(then, now[0])
+    else:
+        changes = past.since(audit, found, past.accounts(found))
+        answer["since"] = [_record(each) for each in changes]
     return answer
+
+
+def _context(found: Event, half: past.Half) -> Context:
+    return {
+        **past.circumstances(found),
+        **of_context(past.encryption_context(found, half.action)),
+    }
+
+
+def _who(authority: Authority, found: Event, brought: past.Brought | None) -> Principal:
+    """Who made a past request, as that principal is now."""
+    if brought is None:
+        return authority.principal(past.principal(found))
+    session = Session(
+        kind=brought.kind,
+        account=past.accounts(found)[0],
+        of=brought.of,
+        name=brought.name,
+        secret="",
+        issued=past.seconds(brought.made),
+        expires=past.seconds(found),
+        tags=dict(brought.tags),
+        source_identity=brought.source_identity,
+        provider=brought.provider,
+    )
+    return authority.of_session(session, brought.policy, brought.policy_arns)
+
+
+def _session(brought: past.Brought) -> Told:
+    told: Told = {**_record(brought.made), "tags": dict(brought.tags)}
+    if brought.policy is not None:
+        told["policy"] = brought.policy
+    if brought.policy_arns:
+        told["policyArns"] = list(brought.policy_arns)
+    return told
 
 
 def who_can(
@@ -121,12 +166,11 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _asked(
-    authority: Authority, principal: str, action: str, resource: str, region: str, given: Context
+    authority: Authority, who: Principal, action: str, resource: str, region: str, given: Context
 ) -> Asked:
     service, colon, name = action.partition(":")
     if not colon or not name or not service.isalnum() or "*" in name:
         raise Unclear(f"`{action}` is not an action; write one as kms:Decrypt")
-    who = authority.principal(principal)
     given = _implied(name, resource) | dict(given)
     if service.lower() == "kms" and resource != "*":
         return authority.of_key(who, _kms_action(action), authority.key(resource, region), given)

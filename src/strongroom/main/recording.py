@@ -95,9 +95,11 @@ def _parameters(exchange: Exchange) -> bytes:
 
 
 def _elements(exchange: Exchange) -> bytes:
-    """What a change answered, perhaps with its key; of what only reads, CloudTrail keeps nothing."""
+    """What a change answered, perhaps with its key; of what only reads, CloudTrail keeps nothing,
+    but for the sessions that STS gives.
+    """
     given, endpoint = exchange.given, exchange.endpoint
-    if exchange.fault is not None or endpoint is None or endpoint.read_only:
+    if exchange.fault is not None or endpoint is None or not endpoint.shows_answer:
         return _NULL
     shown = _NULL if given is None else redaction.parameters(type(given))(given)
     if not endpoint.names_key or exchange.call is None:

@@ -43,6 +43,7 @@ class Endpoint:
     read_only: bool
     signed: bool
     names_key: bool
+    shows_answer: bool
 
 
 Table = dict[tuple[Protocol, str, str], Endpoint]
@@ -74,6 +75,7 @@ def _endpoint(service: Offered, name: str, shapes: OperationShapes, protocol: Pr
         read_only=operation.read_only,
         signed=operation.signed,
         names_key=operation.names_key,
+        shows_answer=operation.shows_answer or not operation.read_only,
     )
 
 

@@ -20,3 +20,4 @@ class Operation(NamedTuple):
     read_only: bool  # as the audit log says it
     signed: bool = True  # whoever asks must sign; if not, the handler settles who that is
     names_key: bool = False  # the audit log shows the key with what was answered
+    shows_answer: bool = False  # the audit log shows it although the operation only reads

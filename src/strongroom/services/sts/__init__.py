@@ -16,15 +16,23 @@ def get_caller_identity(
 
 
 OPERATIONS = {
-    "AssumeRole": Operation(sessions.assume_role, Way.READING, read_only=True),
+    "AssumeRole": Operation(sessions.assume_role, Way.READING, read_only=True, shows_answer=True),
     "AssumeRoleWithWebIdentity": Operation(
-        web_identity.assume_role_with_web_identity, Way.READING, read_only=True, signed=False
+        web_identity.assume_role_with_web_identity,
+        Way.READING,
+        read_only=True,
+        signed=False,
+        shows_answer=True,
     ),
     "DecodeAuthorizationMessage": Operation(
         questions.decode_authorization_message, Way.READING, read_only=True
     ),
     "GetAccessKeyInfo": Operation(questions.get_access_key_info, Way.READING, read_only=True),
     "GetCallerIdentity": Operation(get_caller_identity, Way.MEMORY, read_only=True),
-    "GetFederationToken": Operation(sessions.get_federation_token, Way.READING, read_only=True),
-    "GetSessionToken": Operation(sessions.get_session_token, Way.READING, read_only=True),
+    "GetFederationToken": Operation(
+        sessions.get_federation_token, Way.READING, read_only=True, shows_answer=True
+    ),
+    "GetSessionToken": Operation(
+        sessions.get_session_token, Way.READING, read_only=True, shows_answer=True
+    ),
 }

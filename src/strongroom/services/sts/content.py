@@ -13,7 +13,7 @@ from strongroom.keys.session import Session
 from strongroom.policy import grammar
 from strongroom.policy.compiled import Use
 from strongroom.policy.identity import Identity
-from strongroom.services.sts.world import Sts
+from strongroom.services.sts.world import Books, Sts
 from strongroom.wire.shapes.sts import AssumedRoleUser, Credentials, PolicyDescriptorType
 
 _HOUR = 3_600
@@ -81,7 +81,7 @@ def tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def policies(
-    sts: Sts, account: str, own: str | None, managed: Sequence[PolicyDescriptorType] | None
+    books: Books, account: str, own: str | None, managed: Sequence[PolicyDescriptorType] | None
 ) -> list[str] | None:
     """A session's policies; None if it has none, which is not the same as one that allows nothing."""
     texts = []
@@ -92,8 +92,8 @@ def policies(
         _too_large(f"at most {_MOST_MANAGED} managed policies")
     for descriptor in managed or ():
         arn = descriptor.arn or ""
-        policy = sts.books.managed_policy(account, arn)
-        version = None if policy is None else sts.books.version(policy, policy.default_version)
+        policy = books.managed_policy(account, arn)
+        version = None if policy is None else books.version(policy, policy.default_version)
         if version is None:
             raise MalformedPolicyDocument(f"ARN {arn} is not valid or does not exist.")
         texts.append(_compact(version.document))

@@ -68,7 +68,7 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
         secret=new_secret(),
         issued=call.now,
         expires=call.now + seconds,
-        policies=content.policies(sts, role.account, rq.Policy, rq.PolicyArns),
+        policies=content.policies(sts.books, role.account, rq.Policy, rq.PolicyArns),
         tags=passed_on | tags,
         transitive=[*passed_on, *(rq.TransitiveTagKeys or [])],
         source_identity=source,
@@ -122,7 +122,7 @@ def get_federation_token(
         secret=new_secret(),
         issued=call.now,
         expires=call.now + _own_seconds(call, rq.DurationSeconds),
-        policies=content.policies(sts, call.account, rq.Policy, rq.PolicyArns),
+        policies=content.policies(sts.books, call.account, rq.Policy, rq.PolicyArns),
         tags=tags,
     )
     partition = Arn.parse(call.principal).partition

@@ -77,7 +77,7 @@ def assume_role_with_web_identity(
         secret=new_secret(),
         issued=call.now,
         expires=call.now + seconds,
-        policies=content.policies(sts, role.account, rq.Policy, rq.PolicyArns),
+        policies=content.policies(sts.books, role.account, rq.Policy, rq.PolicyArns),
         tags=tags,
         transitive=transitive,
         source_identity=claims.source_identity or "",
