@@ -552,6 +552,53 @@ def test_somebody_whom_a_user_vouches_for_has_nothing_of_iam(own):
     keeps_out_of_iam(own, fred["Credentials"])
 
 
+def has_of_sts(own, credentials, role, *allowed):
+    """Of everything in STS the session may ask `allowed`, and who it is."""
+    sts = own.client("sts", credentials)
+    arn = sts.get_caller_identity()["Arn"]
+    ways = {
+        "AssumeRole": lambda: sts.assume_role(RoleArn=role, RoleSessionName="session"),
+        "GetAccessKeyInfo": lambda: sts.get_access_key_info(AccessKeyId=credentials["AccessKeyId"]),
+        "DecodeAuthorizationMessage": lambda: sts.decode_authorization_message(EncodedMessage="x"),
+    }
+    for action, ask in ways.items():
+        if action in allowed:
+            ask()
+        else:
+            resource = role if action == "AssumeRole" else "*"
+            assert denial(ask) == (
+                f"User: {arn} is not authorized to perform: sts:{action} on resource: {resource}"
+            )
+    for action in ("GetSessionToken", "GetFederationToken"):
+        named = {"Name": "fred"} if action == "GetFederationToken" else {}
+        ask = sts.get_session_token if not named else sts.get_federation_token
+        said = denial(lambda ask=ask, named=named: ask(**named))
+        assert said == f"Cannot call {action} with session credentials"
+
+
+def test_sessions_that_have_little_of_sts(own):
+    alice = own.user("alice", allow("*"))
+    sts = own.client("sts", alice)
+    federated = f"arn:aws:sts::{own.id}:federated-user/fred"
+    trusted = [own.root, f"arn:aws:iam::{own.id}:user/alice", federated]
+    role = own.role("worker", trusted, allow("*"))
+    fred = sts.get_federation_token(Name="fred", Policy=policy(allow("*")))["Credentials"]
+    has_of_sts(own, fred, role)
+    has_of_sts(own, sts.get_session_token()["Credentials"], role, "AssumeRole")
+    root = own.endpoint.client("sts", own.region, own.id)
+    own.clients.append(root)
+    has_nothing = denial(
+        lambda: own.client("sts", root.get_session_token()["Credentials"]).get_access_key_info(
+            AccessKeyId="AKIA0000000000000000"
+        )
+    )
+    assert has_nothing.startswith(f"User: {own.root} is not authorized to perform")
+    # A session of a role, and the user herself, may ask.
+    for credentials in (alice, assumed(own, alice, role)):
+        key = credentials["AccessKeyId"]
+        own.client("sts", credentials).get_access_key_info(AccessKeyId=key)
+
+
 def test_somebody_whom_a_user_vouches_for(own, key):
     alice = own.user("alice", allow(["sts:GetFederationToken", "kms:DescribeKey", "kms:Encrypt"]))
     sts = own.client("sts", alice)

@@ -17,6 +17,16 @@ from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, Value, nothing
 from strongroom.services.sts.world import Sts
 
+_ADMITTED = {
+    "federated": frozenset[str](),
+    "root": frozenset({"AssumeRole"}),
+    "user": frozenset({"AssumeRole"}),
+}
+"""Kinds of sessions to all that they have of STS, besides GetCallerIdentity.
+
+Source: STS API Reference, GetFederationToken and GetSessionToken, "Permissions".
+"""
+
 
 class OfRole(Circumstances):
     """What a policy may ask of a request for a role."""
@@ -60,6 +70,7 @@ def require_own(
     """AccessDenied unless the caller's own policies allow what is about no role: about the caller,
     unless `resource` is `*`.
     """
+    require_admitted(call, action, resource or call.principal)
     question = Question(call.who.caller, f"sts:{action}", resource or call.principal, call.account)
     decision = call.decide(question, call.who.layers(), Circumstances(call, besides))
     if not decision.allows:
@@ -68,9 +79,16 @@ def require_own(
         )
 
 
+def require_admitted(call: Call, action: str, resource: str) -> None:
+    """AccessDenied for a session that may not ask this of STS, whatever its policies say."""
+    session = call.who.session
+    if session is not None and action not in _ADMITTED.get(session.kind, {action}):
+        raise absent(call, action, resource)
+
+
 def absent(call: Call, action: str, arn: str) -> AccessDenied:
     """For a role that does not exist, and for one of another account that does not trust the
-    caller: told apart by nobody.
+    caller: told apart by nobody.  Without a reason, as where no policy is the reason.
     """
     return AccessDenied(
         f"User: {call.principal} is not authorized to perform: sts:{action} on resource: {arn}"
