@@ -390,8 +390,16 @@ def test_a_claim_that_is_not_what_it_has_to_be(ask, issuer, claims):
 
 
 def test_tags_that_break_a_rule(ask, issuer):
-    with refused("ValidationError", "Duplicate tag keys found: Team"):
+    with refused(
+        "InvalidParameterValue",
+        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    ):
         ask(issuer.token(**{TAGS: {"principal_tags": {"team": ["a"], "Team": ["b"]}}}))
+    with refused(
+        "InvalidParameterValue",
+        "The specified transitive tag key must be included in the requested tags.",
+    ):
+        ask(issuer.token(**{f"{TAGS}/transitive_tag_keys": ["team"]}))
     with refused("ValidationError", "A session has at most 50 tags"):
         ask(issuer.token(**{TAGS: {"principal_tags": {f"t{n}": ["a"] for n in range(51)}}}))
 

@@ -469,6 +469,105 @@ def test_session_tags_and_source_identity(own, key):
         assumed(own, first, chained, DurationSeconds=3_601)
 
 
+class Chain:
+    """A role `first`, of which alice has a session with a transitive tag and a source identity, and
+    a role `next` that trusts it as it is told to.
+    """
+
+    def __init__(self, own):
+        self.own = own
+        may = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+        self.alice = own.user("alice", allow(may))
+        self.first = own.role("first", own.root, allow(may), trust={"Action": may})
+        self.next = own.role("next", own.root)
+        self.tagged = {
+            "Tags": [{"Key": "Team", "Value": "blue"}, {"Key": "cost", "Value": "1"}],
+            "TransitiveTagKeys": ["team"],
+        }
+
+    def trust(self, *actions, condition=None):
+        own = self.own
+        given = {"Effect": "Allow", "Principal": {"AWS": own.root}, "Action": list(actions)}
+        given |= {"Condition": condition} if condition else {}
+        own.iam.update_assume_role_policy(RoleName="next", PolicyDocument=policy(given))
+
+    def session(self, **more):
+        return assumed(self.own, self.alice, self.first, **more)
+
+
+@pytest.fixture
+def chain(own):
+    return Chain(own)
+
+
+def test_tags_that_are_passed_on_are_asked_about_again(own, chain):
+    session = chain.session(**chain.tagged)
+    chain.trust("sts:AssumeRole")
+    assert "sts:TagSession" in denial(lambda: assumed(own, session, chain.next))
+    chain.trust("sts:AssumeRole", "sts:TagSession")
+    assumed(own, session, chain.next)
+    # Those that are not transitive stay behind, and nothing is asked about them.
+    alone = chain.session(Tags=chain.tagged["Tags"])
+    chain.trust("sts:AssumeRole")
+    assumed(own, alone, chain.next)
+    # The role that asks needs the permission as well.
+    chain.trust("sts:AssumeRole", "sts:TagSession")
+    own.iam.put_role_policy(
+        RoleName="first", PolicyName="own", PolicyDocument=policy(allow("sts:AssumeRole"))
+    )
+    assert "sts:TagSession" in denial(lambda: assumed(own, session, chain.next))
+    assumed(own, alone, chain.next)
+
+
+@pytest.mark.parametrize(
+    ("condition", "allows"),
+    [
+        ({"StringEquals": {"aws:RequestTag/team": "blue"}}, True),
+        ({"StringEquals": {"aws:RequestTag/team": "red"}}, False),
+        ({"Null": {"aws:RequestTag/cost": "false"}}, False),
+        ({"ForAnyValue:StringEquals": {"aws:TagKeys": "Team"}}, True),
+        ({"ForAnyValue:StringEquals": {"aws:TagKeys": "cost"}}, False),
+        ({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "Team"}}, True),
+        ({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "cost"}}, False),
+        ({"StringEquals": {"sts:SourceIdentity": "alice"}}, True),
+        ({"StringEquals": {"sts:SourceIdentity": "eve"}}, False),
+    ],
+    ids=json.dumps,
+)
+def test_a_trust_policy_sees_what_is_passed_on(own, chain, condition, allows):
+    session = chain.session(SourceIdentity="alice", **chain.tagged)
+    may = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    chain.trust(*may, condition=condition)
+    if allows:
+        assumed(own, session, chain.next)
+    else:
+        assert "no role trust policy allows the sts:AssumeRole action" in denial(
+            lambda: assumed(own, session, chain.next)
+        )
+
+
+def test_a_source_identity_that_is_passed_on_is_asked_about_again(own, chain):
+    session = chain.session(SourceIdentity="alice")
+    chain.trust("sts:AssumeRole", "sts:TagSession")
+    for more in ({}, {"SourceIdentity": "alice"}):
+        assert "sts:SetSourceIdentity" in denial(
+            lambda more=more: assumed(own, session, chain.next, **more)
+        )
+    assumed(own, chain.session(), chain.next)
+    chain.trust("sts:AssumeRole", "sts:SetSourceIdentity")
+    sts = own.client("sts", session)
+    answer = sts.assume_role(RoleArn=chain.next, RoleSessionName="session")
+    assert answer["SourceIdentity"] == "alice"
+
+
+def test_a_transitive_tag_is_one_of_the_requests(own, chain):
+    missing = "The specified transitive tag key must be included in the requested tags."
+    for more in ({}, {"Tags": [{"Key": "cost", "Value": "1"}]}):
+        with refused("InvalidParameterValue", missing):
+            chain.session(TransitiveTagKeys=["team"], **more)
+    chain.session(**chain.tagged)  # however it is spelled
+
+
 def test_how_long_a_session_may_last(own):
     alice = own.user("alice", allow("sts:AssumeRole"))
     role = own.role("worker", own.root, MaxSessionDuration=7_200)

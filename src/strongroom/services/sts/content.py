@@ -4,7 +4,7 @@ Source: STS API Reference, "AssumeRole"; IAM User Guide, "Session policies", "Pa
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from strongroom.arn import Arn
@@ -24,6 +24,12 @@ _MOST_MANAGED = 10
 
 class PackedPolicyTooLarge(Fault):
     code = "PackedPolicyTooLargeException"
+
+
+class InvalidParameterValue(Fault):
+    """Tags that contradict each other, with the sentences that were recorded."""
+
+    code = "InvalidParameterValueException"
 
 
 def role_arn(text: str) -> Arn:
@@ -67,16 +73,29 @@ def assumed(role: Identity, session: Session) -> AssumedRoleUser:
 
 
 def tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """A session's own tags; Validation if they break a rule."""
+    """A session's own tags; InvalidParameterValue or Validation if they break a rule."""
     found: dict[str, str] = {}
     for key, value in given:
         if key.lower() in {name.lower() for name in found}:
-            raise Validation(f"Duplicate tag keys found: {key}")
+            raise InvalidParameterValue(
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+            )
         if key.lower().startswith("aws:"):
             raise Validation("Tag keys that begin with aws: are reserved")
         found[key] = value
     if len(found) > _MOST_TAGS:
         raise Validation(f"A session has at most {_MOST_TAGS} tags")
+    return found
+
+
+def transitive(tags: Mapping[str, str], keys: Iterable[str]) -> list[str]:
+    """Those of a session's own tags that go along; InvalidParameterValue if it has not all of them."""
+    wanted = {key.lower() for key in keys}
+    found = [name for name in tags if name.lower() in wanted]
+    if len(found) < len(wanted):
+        raise InvalidParameterValue(
+            "The specified transitive tag key must be included in the requested tags."
+        )
     return found
 
 

@@ -7,7 +7,7 @@ Source: STS API Reference; IAM User Guide, "Session policies", "Passing session 
 "Monitor and control actions taken with assumed roles" (source identity).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from strongroom.arn import Arn
 from strongroom.errors import AccessDenied, Validation
@@ -47,11 +47,16 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
         else {}
     )
     _require_new(passed_on, tags)
-    besides = _besides(rq, tags)
+    transitive = [*passed_on, *content.transitive(tags, rq.TransitiveTagKeys or ())]
+    tags = passed_on | tags
+    source = _source_identity(call, rq.SourceIdentity)
+    besides = _besides(rq, tags, transitive, source)
     access.require_role(sts, call, "AssumeRole", role, besides)
-    if tags or rq.TransitiveTagKeys:
+    # What is handed on from session to session each role has to let in anew.
+    if tags:
         access.require_role(sts, call, "TagSession", role, besides)
-    source = _source_identity(sts, call, role, rq.SourceIdentity, besides)
+    if source:
+        access.require_role(sts, call, "SetSourceIdentity", role, besides)
     if rq.SerialNumber is not None or rq.TokenCode is not None:
         raise AccessDenied(_NO_MFA)
     seconds = content.role_seconds(role, rq.DurationSeconds)
@@ -70,8 +75,8 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
         issued=call.now,
         expires=call.now + seconds,
         policies=content.policies(sts.books, role.account, rq.Policy, rq.PolicyArns),
-        tags=passed_on | tags,
-        transitive=[*passed_on, *(rq.TransitiveTagKeys or [])],
+        tags=tags,
+        transitive=transitive,
         source_identity=source,
     )
     return AssumeRoleResponse(
@@ -145,35 +150,29 @@ def _role(sts: Sts, call: Call, text: str) -> Identity:
     return role
 
 
-def _besides(rq: AssumeRoleRequest, tags: Mapping[str, str]) -> Callable[[], Mapping[str, Value]]:
+def _besides(
+    rq: AssumeRoleRequest, tags: Mapping[str, str], transitive: Sequence[str], source: str
+) -> Callable[[], Mapping[str, Value]]:
     def besides() -> Mapping[str, Value]:
         found: dict[str, Value] = {"sts:rolesessionname": rq.RoleSessionName}
         if rq.ExternalId is not None:
             found["sts:externalid"] = rq.ExternalId
-        if rq.SourceIdentity is not None:
-            found["sts:sourceidentity"] = rq.SourceIdentity
-        if rq.TransitiveTagKeys:
-            found["sts:transitivetagkeys"] = tuple(rq.TransitiveTagKeys)
+        if source:
+            found["sts:sourceidentity"] = source
+        if transitive:
+            found["sts:transitivetagkeys"] = tuple(transitive)
         return found | of_request_tags(tags)
 
     return besides
 
 
-def _source_identity(
-    sts: Sts,
-    call: Call,
-    role: Identity,
-    asked: str | None,
-    besides: Callable[[], Mapping[str, Value]],
-) -> str:
+def _source_identity(call: Call, asked: str | None) -> str:
     """It stays with every session that this one asks for, and is never changed."""
     before = call.who.session.source_identity if call.who.session is not None else ""
     if before and asked is not None and asked != before:
         raise AccessDenied(
             "The source identity of a session cannot be changed by the sessions that it asks for."
         )
-    if asked is not None and not before:
-        access.require_role(sts, call, "SetSourceIdentity", role, besides)
     return before or asked or ""
 
 
@@ -181,9 +180,9 @@ def _require_new(passed_on: Mapping[str, str], tags: Mapping[str, str]) -> None:
     lower = {name.lower() for name in passed_on}
     for name in tags:
         if name.lower() in lower:
-            raise Validation(
-                f"One of the specified transitive tag keys can't be set because it conflicts with a "
-                f"transitive tag key from the calling session: {name}"
+            raise content.InvalidParameterValue(
+                "One of the specified transitive tag keys can't be set because it conflicts with a "
+                "transitive tag key from the calling session."
             )
 
 

@@ -52,7 +52,7 @@ def assume_role_with_web_identity(
     if role is None:
         raise access.not_authorized("AssumeRoleWithWebIdentity")
     tags = content.tags(token.tags)
-    transitive = [name for name in token.transitive if name in tags]
+    transitive = content.transitive(tags, token.transitive)
 
     def besides() -> Mapping[str, Value]:
         found: dict[str, Value] = {"sts:rolesessionname": rq.RoleSessionName}
