@@ -469,6 +469,44 @@ def test_session_tags_and_source_identity(own, key):
         assumed(own, first, chained, DurationSeconds=3_601)
 
 
+@pytest.mark.parametrize("name", ["aws:ResourceTag/Team", "iam:ResourceTag/team"])
+def test_the_tags_of_a_role_are_there_for_conditions(own, name):
+    blue = {"Condition": {"StringEquals": {name: "blue"}}}
+    alice = own.user("alice", allow("sts:AssumeRole", **blue))
+    own.role("blue", own.root, Tags=[{"Key": "team", "Value": "blue"}])
+    own.role("red", own.root, Tags=[{"Key": "team", "Value": "red"}])
+    role = f"arn:aws:iam::{own.id}:role"
+    assumed(own, alice, f"{role}/blue")
+    denial(lambda: assumed(own, alice, f"{role}/red"))
+    bob = own.user("bob", allow("sts:AssumeRole"), allow("*", **blue) | {"Effect": "Deny"})
+    assumed(own, bob, f"{role}/red")
+    assert "with an explicit deny" in denial(lambda: assumed(own, bob, f"{role}/blue"))
+
+
+def test_tags_that_differ_by_case_alone_are_no_ground_to_allow(own):
+    arn = own.iam.create_policy(PolicyName="p", PolicyDocument=policy(allow("*")))["Policy"]["Arn"]
+    one = {"Condition": {"StringEquals": {"iam:ResourceTag/team": "1"}}}
+    alice = own.user("alice", allow("iam:GetPolicy", **one))
+    bob = own.user("bob", allow("iam:GetPolicy"), allow("*", **one) | {"Effect": "Deny"})
+    alice, bob = (own.client("iam", each) for each in (alice, bob))
+    own.iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "Team", "Value": "1"}])
+    alice.get_policy(PolicyArn=arn)
+    own.iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "team", "Value": "2"}])
+    denial(lambda: alice.get_policy(PolicyArn=arn))
+    denial(lambda: bob.get_policy(PolicyArn=arn))
+    own.iam.untag_policy(PolicyArn=arn, TagKeys=["Team"])
+    bob.get_policy(PolicyArn=arn)
+
+
+def test_a_role_s_own_trust_policy_may_ask_for_its_tags(own):
+    alice = own.user("alice")
+    wants = {"Condition": {"StringEquals": {"aws:ResourceTag/open": "yes"}}}
+    role = own.role("worker", f"arn:aws:iam::{own.id}:user/alice", trust=wants)
+    denial(lambda: assumed(own, alice, role))
+    own.iam.tag_role(RoleName="worker", Tags=[{"Key": "Open", "Value": "yes"}])
+    assumed(own, alice, role)
+
+
 class Chain:
     """A role `first`, of which alice has a session with a transitive tag and a source identity, and
     a role `next` that trusts it as it is told to.

@@ -20,6 +20,7 @@ from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Circumstances, of_request_tags
+from strongroom.services.resource_tags import of_resource_tags
 from strongroom.wire.shapes.iam import Tag
 
 NOTHING: Context = {}
@@ -89,11 +90,7 @@ def _owner(resource: str) -> str:
 
 def of_resource(tags: Mapping[str, str], boundary: str = "") -> Context:
     """The keys that the tags and the permissions boundary of the resource itself fill."""
-    found: dict[str, str | tuple[str, ...]] = {}
-    for key, value in tags.items():
-        found[f"aws:resourcetag/{key.lower()}"] = value
-        found[f"iam:resourcetag/{key.lower()}"] = value
-    return {**found, **of_boundary(boundary)}
+    return {**of_resource_tags(tags, "aws", "iam"), **of_boundary(boundary)}
 
 
 def of_boundary(arn: str | None) -> Context:

@@ -15,6 +15,7 @@ from strongroom.policy.organization import Standing
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Besides, Circumstances, Value, nothing
+from strongroom.services.resource_tags import of_resource_tags
 from strongroom.services.sts.world import Sts
 
 _ADMITTED = {
@@ -41,6 +42,8 @@ class OfRole(Circumstances):
     def of_resource(self, name: str) -> Value | None:
         if name == "aws:resourceaccount":
             return self._role.account
+        if name.startswith(("aws:resourcetag/", "iam:resourcetag/")):
+            return of_resource_tags(self._role.tags, "aws", "iam").get(name)
         return self._standing.of_resource().get(name)
 
 
