@@ -713,6 +713,20 @@ def test_a_signature_makes_no_difference(endpoint, iam, issuer, arn):
     assert post(endpoint, form, {"Authorization": "Bearer of nothing"})[0] == 200
 
 
+@pytest.mark.parametrize("name", ["PolicyArns.1.arn", "PolicyArns.member.0.arn"])
+def test_no_session_is_wider_for_a_policy_that_is_not_read(endpoint, issuer, arn, name):
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": STS,
+        "RoleArn": arn,
+        "RoleSessionName": "s1",
+        "WebIdentityToken": issuer.token(),
+    }
+    policy = "arn:aws:iam::aws:policy/PowerUserAccess"
+    assert post(endpoint, form | {"PolicyArns.member.1.arn": policy})[0] == 200
+    assert post(endpoint, form | {name: policy})[:2] == (400, "MalformedInput")
+
+
 def recorded(endpoint, answer):
     """The record of a request; the audit log says it before the answer does."""
     wanted = answer["ResponseMetadata"]["RequestId"]

@@ -160,8 +160,47 @@ def test_flattened_lists_and_maps_are_written():
 
 
 def test_the_numbers_of_a_list_order_it_and_gaps_close():
-    parameters = {"L.10": "c", "L.9": "b", "L.2": "a", "L.0": "no", "L.01": "no", "L.x": "no"}
-    assert query.decoder(Flat)(parameters).L == ["a", "b", "c"]
+    assert query.decoder(Flat)({"L.10": "c", "L.9": "b", "L.2": "a"}).L == ["a", "b", "c"]
+
+
+ARN = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PolicyArns.member.0.arn",
+        "PolicyArns.member.01.arn",
+        "PolicyArns.member.-1.arn",
+        "PolicyArns.member.9999999999.arn",
+        "PolicyArns.member.x.arn",
+        "PolicyArns.member.\u0661.arn",
+        "PolicyArns.member..arn",
+        "PolicyArns.member.arn",
+        "PolicyArns.member",
+        "PolicyArns.1.arn",
+        "PolicyArns.Member.1.arn",
+        "PolicyArns.arn",
+        "PolicyArns",
+    ],
+)
+@pytest.mark.parametrize("beside", [{}, {"PolicyArns.member.1.arn": ARN}])
+def test_a_list_whose_items_are_not_numbered_is_malformed(name, beside):
+    """A session of which a policy was lost could do more than was meant."""
+    with pytest.raises(Serialization, match="the items of `PolicyArns` are not numbered"):
+        query.decoder(sts.AssumeRoleRequest)(ROLE | beside | {name: ARN})
+
+
+@pytest.mark.parametrize("name", ["L.0", "L.member.1", "M.0.key", "M.entry.1.key", "N.1.key"])
+def test_flattened_ones_too(name):
+    with pytest.raises(Serialization, match="are not numbered"):
+        query.decoder(Flat)({name: "x"})
+
+
+def test_a_value_that_is_a_list_is_malformed():
+    for name in ("Policy.1", "Policy.member.1"):
+        with pytest.raises(Serialization, match="`Policy` is not of its type"):
+            query.decoder(sts.AssumeRoleRequest)(ROLE | {name: "{}"})
 
 
 def test_an_empty_parameter_is_an_empty_list():

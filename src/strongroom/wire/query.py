@@ -7,8 +7,10 @@ Names are paths.  Lists count their items under `member`, maps their entries und
 
 Rules:
 * Form text is UTF-8, percent-encoded; a name comes once.  Anything else is malformed.
-* The numbers of a list order it; gaps close up.
-* Parameters that the model does not have are ignored.
+* The numbers of a list order it; gaps close up.  They are decimal and begin at 1.
+* Parameters that the model does not have are ignored.  Those that it has, said in a way that is not
+  read (`PolicyArns.1.arn`, `PolicyArns.member.0.arn`), are malformed: a list that is shorter than
+  it was meant may be a session that is wider.
 * A parameter of the wrong type is malformed; one beyond its limits is told as everywhere
   (`validation`).  Which codes AWS gives those in this protocol is `faults`.
 * At most 5,000 parameters, 16 steps in a path.
@@ -118,10 +120,16 @@ class _Branch:
             at.value = value
         return root
 
-    def numbered(self) -> Iterator["_Branch"]:
-        """The branches whose names are positions, in their order."""
-        found = [(int(name), at) for name, at in self.branches.items() if _POSITION.fullmatch(name)]
-        return (branch for _, branch in sorted(found, key=lambda pair: pair[0]))
+    def numbered(self, path: str, under: str) -> Iterator["_Branch"]:
+        """The branches whose names are positions, in their order: its own, or those of `under`.
+
+        Raises Serialization if there is anything else.
+        """
+        items = self.branches.get(under, _Branch()) if under else self
+        stray = under and (self.value or self.branches.keys() - {under})
+        if stray or items.value or not all(map(_POSITION.fullmatch, items.branches)):
+            raise Serialization(f"the items of `{path}` are not numbered as they have to be")
+        return (items.branches[name] for name in sorted(items.branches, key=int))
 
 
 def _structure(branch: _Branch, struct: type[Shape], path: str) -> dict[str, object]:
@@ -138,17 +146,18 @@ def _item(branch: _Branch, node: Node, path: str) -> object:
         case Kind.STRUCTURE:
             return _structure(branch, struct_of(node), path)
         case Kind.LIST:
-            items = branch if node.flattened else branch.branches.get("member", _Branch())
-            return [_item(each, item_of(node), path) for each in items.numbered()]
+            items = branch.numbered(path, "" if node.flattened else "member")
+            return [_item(each, item_of(node), path) for each in items]
         case Kind.MAP:
-            entries = branch if node.flattened else branch.branches.get("entry", _Branch())
-            return _map(entries, node, path)
+            return _map(branch.numbered(path, "" if node.flattened else "entry"), node, path)
+    if branch.branches:
+        _malformed(path)
     return None if branch.value is None else _scalar(branch.value, node, path)
 
 
-def _map(entries: _Branch, node: Node, path: str) -> dict[str, object]:
+def _map(entries: Iterator[_Branch], node: Node, path: str) -> dict[str, object]:
     found: dict[str, object] = {}
-    for entry in entries.numbered():
+    for entry in entries:
         key = entry.branches.get("key", _Branch()).value
         value = entry.branches.get("value")
         if key is None or key in found or value is None:
