@@ -395,9 +395,18 @@ def test_whom_a_role_trusts(own, other):
     there = denial(lambda: assumed(other, eve, trusts_all))
     not_there = denial(lambda: assumed(other, eve, trusts_all + "x"))
     assert there + "x" == not_there
+
+
+def test_a_root_user_assumes_no_role(own, other):
+    """Whether a role names her or not, of her account or of another; nor does a session of hers."""
     root = own.endpoint.client("sts", own.region, own.id)
     own.clients.append(root)
-    assert denial(lambda: root.assume_role(RoleArn=trusts_all, RoleSessionName="xx"))
+    session = own.client("sts", root.get_session_token()["Credentials"])
+    roles = own.role("for-all", own.root), other.role("shared", own.root)
+    for sts in (root, session):
+        for role in (*roles, roles[0] + "x"):
+            said = denial(lambda: sts.assume_role(RoleArn=role, RoleSessionName="xx"))  # noqa: B023
+            assert said == "Roles may not be assumed by root accounts."
 
 
 def test_an_external_id(own, other):

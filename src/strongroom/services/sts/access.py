@@ -20,7 +20,7 @@ from strongroom.services.sts.world import Sts
 
 _ADMITTED = {
     "federated": frozenset[str](),
-    "root": frozenset({"AssumeRole"}),
+    "root": frozenset[str](),
     "user": frozenset({"AssumeRole"}),
 }
 """Kinds of sessions to all that they have of STS, besides GetCallerIdentity.

@@ -37,6 +37,8 @@ _NO_MFA = "MultiFactorAuthentication failed with invalid MFA one time pass code.
 
 def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleResponse:
     """A session of a role, for whom the role trusts."""
+    if call.who.caller.kind is Kind.ROOT:
+        raise AccessDenied("Roles may not be assumed by root accounts.")
     access.require_admitted(call, "AssumeRole", rq.RoleArn)
     role = _role(sts, call, rq.RoleArn)
     tags = content.tags((tag.Key, tag.Value) for tag in rq.Tags or ())
