@@ -17,6 +17,9 @@ from strongroom.issuers.addresses import is_local, is_public
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
         "2002:7f00:1::", "2002:a9fe:a9fe::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
         "2001:0:7f00:1::",
+        "192.88.99.1", "64:ff9b:1::1", "64:ff9b:1:ffff::a00:1", "fec0::1", "feff::1", "::a9fe:a9fe",
+        "::101:101", "::ffff:0:127.0.0.1", "::ffff:0:1.1.1.1", "5f00::1", "3fff::1", "3fff:fff::1",
+        "::ffff:192.88.99.1", "64:ff9b::c058:6301",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_out_there(text):
@@ -24,7 +27,15 @@ def test_addresses_that_are_not_out_there(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["1.1.1.1", "52.95.110.1", "2606:4700:4700::1111", "64:ff9b::101:101"]
+    "text",
+    [
+        "1.1.1.1",
+        "52.95.110.1",
+        "2606:4700:4700::1111",
+        "64:ff9b::101:101",
+        "192.88.98.1",
+        "2a00::1",
+    ],
 )
 def test_addresses_that_are(text):
     assert is_public(ip_address(text))
