@@ -129,6 +129,12 @@ def test_its_size_is_bounded(plain):
         fetched(f"{plain.url}/hundred", most=99)
 
 
+@pytest.mark.parametrize("host", [".", "a..b", "a" * 64 + ".example", "[::1", ".example"])
+def test_a_host_that_cannot_be(host):
+    with pytest.raises(Unusable, match="cannot be asked"):
+        fetched(f"https://{host}/")
+
+
 def test_nobody_is_there():
     with pytest.raises(Unreachable):
         fetched("http://127.0.0.1:9/")

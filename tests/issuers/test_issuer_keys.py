@@ -131,6 +131,31 @@ def test_a_failure_is_remembered_for_a_while(sets, publisher, clock, said):
     assert len(said) == 2
 
 
+@pytest.mark.parametrize(
+    "issuer", ["https://.", "https://a..b", f"https://{'a' * 64}.example", "https://a\n"]
+)
+def test_an_issuer_whose_name_cannot_be_looked_up(sets, said, clock, issuer):
+    """Providers that are kept may have such a name; the fetch fails as any other, once."""
+    for _ in range(2):
+        with pytest.raises(InvalidIdentityToken):
+            asked(sets, issuer)
+    assert len(said) == 1
+
+
+def test_whatever_goes_wrong_is_a_failure_with_its_pause(sets, publisher, said, monkeypatch):
+    tried = []
+
+    def broken(_text):
+        tried.append(1)
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr("strongroom.issuers.jwks.keys_of", broken)
+    for _ in range(2):
+        with pytest.raises(InvalidIdentityToken):
+            asked(sets)
+    assert (len(tried), said) == (1, [(ISSUER.url, "KeyError")])
+
+
 def test_no_more_issuers_are_held_than_there_is_room_for(sets, said):
     for number in range(300):
         with pytest.raises(InvalidIdentityToken):

@@ -66,8 +66,24 @@ def test_a_slash_at_the_end_is_part_of_the_url(iam, account):
     make(iam, "https://token.example")
 
 
+def test_the_longest_label_of_a_host(iam):
+    make(iam, f"https://{'a' * 63}.example")
+
+
 @pytest.mark.parametrize(
-    "url", ["http://a.example", "a.example", "https://", "https://a b", "https://a.example/?x=1"]
+    "url",
+    [
+        "http://a.example",
+        "a.example",
+        "https://",
+        "https://a b",
+        "https://a.example/?x=1",
+        "https://.",
+        "https://.a",
+        "https://a.",
+        "https://a..b/",
+        f"https://{'a' * 64}.example",
+    ],
 )
 def test_what_is_no_url_of_a_provider(iam, url):
     with refused("ValidationError", "Invalid Open ID Connect Provider URL"):

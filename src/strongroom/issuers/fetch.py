@@ -50,9 +50,9 @@ def get(
 ) -> bytes:
     """The content behind a URL; Unreachable, Unusable."""
     deadline = time.monotonic() + seconds
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         addresses = [ip_address(text.partition("%")[0]) for text in resolve(host, port)]
         if not addresses or not all(map(admits, addresses)):
             raise Unusable("its name means addresses that may not be asked")
@@ -63,6 +63,8 @@ def get(
                 return _exchange(sock, parts, most, deadline)
     except ssl.SSLCertVerificationError:
         raise Unusable("its certificate is not trusted") from None
+    except ValueError:  # of names that IDNA cannot have, as `a..b`
+        raise Unusable("its URL is one that cannot be asked") from None
     except OSError as failure:
         raise Unreachable(f"it does not answer: {type(failure).__name__}") from None
 

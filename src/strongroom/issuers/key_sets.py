@@ -128,6 +128,8 @@ class KeySets:
             held = _Held(before.keys, before.got, self.now(), str(failure) or "it is slow", True)
         except Unusable as failure:
             held = _Held(before.keys, before.got, self.now(), str(failure), False)
+        except Exception as mistake:  # noqa: BLE001 - an issuer that brings it about has its pause
+            held = _Held(before.keys, before.got, self.now(), type(mistake).__name__, False)
         else:
             held = _Held(keys, self.now(), self.now())
         self._tell(issuer, held.failure)

@@ -15,7 +15,10 @@ from strongroom.services.iam.tagging import Tagged
 from strongroom.services.iam.world import Iam
 from strongroom.wire.shapes import iam as shapes
 
-_URL = re.compile(r"https://([A-Za-z0-9.-]+(?:/[\x21-\x22\x24-\x3e\x40-\x7e]*)?)")
+# The labels of a host name are of 1 to 63 characters: no other one can be looked up.
+_URL = re.compile(
+    r"https://([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*(?:/[\x21-\x22\x24-\x3e\x40-\x7e]*)?)"
+)
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/([\x21-\x7e]+)")
 _MOST_THUMBPRINTS = 5
 
