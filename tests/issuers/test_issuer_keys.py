@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
 
 import pytest
 from tests.issuer import Issuer, jwk, published
@@ -13,13 +14,15 @@ from strongroom.errors import (
     NotReady,
     SetupError,
 )
-from strongroom.issuers import jwks
+from strongroom.issuers import jwks, key_sets
 from strongroom.issuers.discovery import discovered
+from strongroom.issuers.fetch import Unreachable
 from strongroom.issuers.jwks import Unusable
 from strongroom.issuers.key_sets import KeySets
 from strongroom.issuers.sources import Source, sources
 
 ISSUER = Issuer("https://issuer.example")
+OWN, OTHER = "111111111111", "222222222222"
 
 
 class Clock:
@@ -49,23 +52,26 @@ def said():
 
 @pytest.fixture
 def sets(publisher, clock, said):
-    with ThreadPoolExecutor(4) as threads:
-        places = {ISSUER.url: Source(url=f"{publisher.url}/")}
-        yield KeySets(places, threads, lambda *words: said.append(words), clock)
+    places = {ISSUER.url: Source(url=f"{publisher.url}/")}
+    made = KeySets(places, lambda *words: said.append(words), clock)
+    yield made
+    made.close()
+
+
+async def one(sets, account, issuer, key_id="RS256"):
+    """The keys, fetched if they have to be, as by one request."""
+    try:
+        return sets.keys(account, issuer, key_id)
+    except NotReady as missing:
+        await missing.prepare()
+        return sets.keys(account, issuer, key_id)
 
 
 def asked(sets, issuer=ISSUER.url, key_id="RS256", times=1):
-    """The keys, fetched if they have to be, as by so many requests at once."""
-
-    async def one():
-        try:
-            return sets.keys(issuer, key_id)
-        except NotReady as missing:
-            await missing.prepare()
-            return sets.keys(issuer, key_id)
+    """The keys as by so many requests at once."""
 
     async def all_of_them():
-        return await asyncio.gather(*(one() for _ in range(times)))
+        return await asyncio.gather(*(one(sets, OWN, issuer, key_id) for _ in range(times)))
 
     return asyncio.run(all_of_them())[0]
 
@@ -162,6 +168,146 @@ def test_no_more_issuers_are_held_than_there_is_room_for(sets, said):
             asked(sets, f"https://127.0.0.{number % 256}/{number}")
     assert len(sets._held) <= 256
     assert len(sets._said) <= 256
+
+
+# How many at once
+
+
+class Stalled:
+    """In the place of the network: whoever is asked says nothing until they are let go."""
+
+    def __init__(self):
+        self.asked = []
+        self.let_go = threading.Event()
+
+    def get(self, url, **_bounds):
+        self.asked.append(url)
+        assert self.let_go.wait(30)
+        raise Unreachable("at last")
+
+
+@pytest.fixture
+def stalled(monkeypatch):
+    """Issuers that nobody knows yet stall; those that the operator has named do not."""
+    made = Stalled()
+    named = key_sets.get
+
+    def get(url, **bounds):
+        return (named if url.startswith("http://127.0.0.1") else made.get)(url, **bounds)
+
+    monkeypatch.setattr(key_sets, "get", get)
+    yield made
+    made.let_go.set()
+
+
+async def outcomes(sets, account, issuers):
+    return await asyncio.gather(
+        *(one(sets, account, issuer) for issuer in issuers), return_exceptions=True
+    )
+
+
+def strangers(number, name="stalled"):
+    return [f"https://{name}{each}.example" for each in range(number)]
+
+
+def test_what_stalls_is_its_own_account_s_affair(sets, stalled):
+    """It has a few threads; what is beyond them is refused at once, and is not remembered."""
+
+    async def scene():
+        waiting = asyncio.ensure_future(outcomes(sets, OTHER, strangers(20)))
+        await asyncio.sleep(0.1)
+        assert len(stalled.asked) == 4
+        again = await asyncio.wait_for(outcomes(sets, OTHER, strangers(3, "more")), 1)
+        assert [type(each) for each in again] == [IDPCommunicationError] * 3
+        # Another account is asked for, for the very issuers that were refused too.
+        theirs = asyncio.ensure_future(outcomes(sets, OWN, strangers(3, "more")))
+        await asyncio.sleep(0.1)
+        assert len(stalled.asked) == 7
+        assert len(await asyncio.wait_for(one(sets, OTHER, ISSUER.url), 1)) == 6
+        stalled.let_go.set()
+        return await waiting + await theirs
+
+    assert {type(each) for each in asyncio.run(scene())} == {IDPCommunicationError}
+
+
+def test_when_all_slots_are_taken_those_who_answered_before_have_theirs(
+    sets, stalled, publisher, clock
+):
+    async def scene():
+        waiting = [
+            asyncio.ensure_future(outcomes(sets, str(account), strangers(4, f"a{account}x")))
+            for account in range(5)
+        ]
+        await asyncio.sleep(0.1)
+        assert len(stalled.asked) == 16
+        assert len(await asyncio.wait_for(one(sets, OWN, ISSUER.url), 1)) == 6
+        with pytest.raises(IDPCommunicationError):
+            await asyncio.wait_for(one(sets, OWN, "https://new.example"), 1)
+        stalled.let_go.set()
+        await asyncio.gather(*waiting)
+        with pytest.raises(IDPCommunicationError):  # it has its turn now
+            await one(sets, OWN, "https://new.example")
+        assert len(stalled.asked) == 17
+
+    asyncio.run(scene())
+
+
+def test_a_thread_that_is_stuck_is_counted_when_nobody_waits_any_more(sets, stalled, monkeypatch):
+    """A name server that does not answer cannot be hurried."""
+    monkeypatch.setattr(key_sets, "SECONDS", 0.1)
+
+    async def scene():
+        await outcomes(sets, OTHER, strangers(4))
+        for _ in range(3):
+            await outcomes(sets, OTHER, strangers(4, "more"))
+        assert len(stalled.asked) == 4
+        stalled.let_go.set()
+        await asyncio.sleep(0.1)
+        await outcomes(sets, OTHER, strangers(4, "more"))
+        assert len(stalled.asked) == 8
+
+    asyncio.run(scene())
+
+
+def test_an_issuer_that_answered_before_leaves_the_slots_of_strangers(
+    sets, stalled, monkeypatch, clock
+):
+    document = json.dumps({"issuer": "https://a.example", "jwks_uri": "https://a.example/k"})
+
+    def get(url, **_bounds):
+        return document.encode() if url.endswith("configuration") else ISSUER.key_set
+
+    async def scene():
+        with monkeypatch.context() as answering:
+            answering.setattr(key_sets, "get", get)
+            await one(sets, OWN, "https://a.example")
+        clock.now += 3_600
+        waiting = asyncio.ensure_future(outcomes(sets, OWN, strangers(4)))
+        await asyncio.sleep(0.1)
+        with monkeypatch.context() as answering:
+            answering.setattr(key_sets, "get", get)
+            assert len(await one(sets, OWN, "https://a.example")) == 6
+        stalled.let_go.set()
+        await waiting
+
+    asyncio.run(scene())
+
+
+def test_both_questions_to_an_issuer_have_one_deadline(sets, monkeypatch):
+    given = []
+
+    def get(url, *, seconds, **_bounds):
+        given.append(seconds)
+        time.sleep(0.05)
+        return json.dumps(
+            {"issuer": "https://a.example", "jwks_uri": "https://a.example/k"}
+        ).encode()
+
+    monkeypatch.setattr(key_sets, "get", get)
+    with pytest.raises(InvalidIdentityToken):
+        asked(sets, "https://a.example")
+    assert 4.9 < given[0] <= 5
+    assert given[1] <= given[0] - 0.05
 
 
 # By the issuer's own word

@@ -4,6 +4,8 @@
   an issuer may change its keys at any time.
 * One issuer is asked by one request at a time, and not again within ten seconds, whatever came of
   it and whatever is asked for: whoever makes up key ids makes the issuer no work.
+* What one account's issuers take is not taken from others (`slots`), and issuers that have answered
+  before, or that the operator has named, have slots of their own.
 * A file is read again when it has changed.
 * What could not be had is told to the operator once, and to callers in AWS's words.
 
@@ -15,10 +17,9 @@ import asyncio
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from strongroom.issuers.addresses import Admits
 from strongroom.issuers.discovery import discovered
 from strongroom.issuers.fetch import SECONDS, Unreachable, get
 from strongroom.issuers.jwks import Jwk, Unusable
+from strongroom.issuers.slots import Slots
 from strongroom.issuers.sources import Source
 
 _FRESH = 3_600.0  # seconds
@@ -67,7 +69,6 @@ class KeySets:
     """One for each worker."""
 
     sources: Mapping[str, Source]
-    threads: Executor
     say: Say
     now: Callable[[], float] = time.monotonic
     trust: Callable[[], ssl.SSLContext] = _authorities
@@ -75,9 +76,12 @@ class KeySets:
     _files: dict[Path, _File] = field(default_factory=dict)
     _fetching: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
+    _slots_of_strangers: Slots = field(default_factory=partial(Slots, 16))
+    _slots_of_known: Slots = field(default_factory=partial(Slots, 8))
 
-    def keys(self, issuer: str, key_id: str | None) -> tuple[Jwk, ...]:
-        """The issuer's keys as they were last seen, `key_id` hopefully among them.
+    def keys(self, account: str, issuer: str, key_id: str | None) -> tuple[Jwk, ...]:
+        """The issuer's keys as they were last seen, `key_id` hopefully among them.  `account` is
+        the one that has the issuer for a provider.
 
         NotReady if they are to be fetched first; IDPCommunicationError, InvalidIdentityToken.
         """
@@ -90,7 +94,7 @@ class KeySets:
         if fresh and (key_id is None or any(key.get("kid") == key_id for key in held.keys)):
             return held.keys
         if now - held.tried >= _PAUSE:
-            raise NotReady(lambda: self._fetched(issuer))
+            raise NotReady(lambda: self._fetched(account, issuer))
         if fresh:
             return held.keys
         raise _fault(passing=held.passing)
@@ -108,22 +112,31 @@ class KeySets:
         self._tell(issuer, "")
         return known.keys
 
-    async def _fetched(self, issuer: str) -> None:
-        """Return when the issuer has been asked, by this call or by one that is under way."""
+    async def _fetched(self, account: str, issuer: str) -> None:
+        """Return when the issuer has been asked, by this call or by one that is under way.
+
+        IDPCommunicationError if there is no slot for it; it has no pause then.
+        """
         task = self._fetching.get(issuer)
         if task is None:
-            task = self._fetching[issuer] = asyncio.ensure_future(self._fetch(issuer))
+            task = self._fetching[issuer] = asyncio.ensure_future(self._begun(account, issuer))
             task.add_done_callback(lambda _: self._fetching.pop(issuer, None))
         await asyncio.shield(task)
 
-    async def _fetch(self, issuer: str) -> None:
+    def _begun(self, account: str, issuer: str) -> Coroutine[None, None, None]:
         before = self._held.get(issuer) or _Held()
-        loop = asyncio.get_running_loop()
+        known = issuer in self.sources or before.keys
+        slots = self._slots_of_known if known else self._slots_of_strangers
+        answer = slots.begun(account, partial(self._asked, issuer))
+        if answer is None:
+            raise _fault(passing=True)
+        return self._fetch(issuer, before, answer)
+
+    async def _fetch(
+        self, issuer: str, before: _Held, answer: "asyncio.Future[tuple[Jwk, ...]]"
+    ) -> None:
         try:
-            # Nothing waits longer than this, not for a name server nor for a free thread.
-            keys = await asyncio.wait_for(
-                loop.run_in_executor(self.threads, self._asked, issuer), SECONDS
-            )
+            keys = await asyncio.wait_for(answer, SECONDS)
         except (Unreachable, TimeoutError) as failure:
             held = _Held(before.keys, before.got, self.now(), str(failure) or "it is slow", True)
         except Unusable as failure:
@@ -141,17 +154,23 @@ class KeySets:
 
     def _asked(self, issuer: str) -> tuple[Jwk, ...]:
         """An issuer's keys, fetched now; runs in a thread."""
+        deadline = time.monotonic() + SECONDS
         url = self.sources.get(issuer, Source()).url
         if not url:
-            text = discovered(issuer, lambda each: self._get(each, addresses.is_public))
+            text = discovered(issuer, lambda each: self._get(each, addresses.is_public, deadline))
         elif urlsplit(url).scheme == "http":
-            text = self._get(url, addresses.is_local)
+            text = self._get(url, addresses.is_local, deadline)
         else:
-            text = self._get(url, addresses.anywhere)  # the operator has named it
+            text = self._get(url, addresses.anywhere, deadline)  # the operator has named it
         return jwks.keys_of(text)
 
-    def _get(self, url: str, admits: Admits) -> bytes:
-        return get(url, admits=admits, trust=self.trust)
+    def _get(self, url: str, admits: Admits, deadline: float) -> bytes:
+        seconds = deadline - time.monotonic()
+        return get(url, admits=admits, trust=self.trust, seconds=seconds)
+
+    def close(self) -> None:
+        self._slots_of_strangers.close()
+        self._slots_of_known.close()
 
     def _tell(self, issuer: str, failure: str) -> None:
         if failure and failure != self._said.get(issuer):

@@ -132,10 +132,8 @@ class Worker:
             durable=settings.audit_durable,
             loop=loop,
         )
-        self._asking = ThreadPoolExecutor(4, "issuers")
         self._issuers = KeySets(
             settings.oidc_keys,
-            self._asking,
             lambda issuer, reason: log("issuer-keys-missing", issuer=issuer, reason=reason),
         )
         self._away = ""  # why the database did not answer when it was last asked
@@ -248,7 +246,7 @@ class Worker:
         self._counting.close()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()
-        self._asking.shutdown(wait=False, cancel_futures=True)
+        self._issuers.close()
         self._store.close()
 
 

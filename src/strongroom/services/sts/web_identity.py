@@ -45,7 +45,7 @@ def assume_role_with_web_identity(
     provider = _provider(sts, arn.account, claims)
     audience = _audience(provider, claims)
     web_token.require_current(claims, call.now)
-    web_token.verify(token, sts.issuer_keys(claims.iss, token.key_id))
+    web_token.verify(token, sts.issuer_keys(arn.account, claims.iss, token.key_id))
     call.who = _principal(provider, audience, claims)
 
     role = content.role(sts, arn)

@@ -28,8 +28,9 @@ class Books(Protocol):
 class Sts:
     books: Books
     seal: Callable[[Session], Temporary]
-    issuer_keys: Callable[[str, str | None], Sequence[Mapping[str, object]]]
-    """The public keys of an OpenID Connect issuer, as JWKs; it is told which one (`kid`) is wanted.
+    issuer_keys: Callable[[str, str, str | None], Sequence[Mapping[str, object]]]
+    """The public keys of an OpenID Connect issuer, as JWKs, for the account whose provider it is; it
+    is told which one (`kid`) is wanted.
 
     NotReady if they have to be fetched first; InvalidIdentityToken or IDPCommunicationError if they
     cannot be had.
