@@ -345,6 +345,37 @@ def test_session_tags_in_each_form(endpoint, ask, iam, issuer, provider, claims)
     client(endpoint, "kms", answer["Credentials"]).list_keys()
 
 
+def test_characters_and_empty_values_that_tags_may_have(ask, iam, issuer, provider):
+    """Those that AssumeRole takes."""
+    tagged = role(iam, trust(provider, action="sts:*"), "tagged")
+    tags = {"Tëam 1_.:/=+-@": [""], "b": "gr\u00fcn _.:/=+-@", "c": "\u4e2d\u6587"}
+    ask(issuer.token(**{TAGS: {"principal_tags": tags}}), tagged)
+
+
+class Nulls(Issuer):
+    """Its tokens have null for what other issuers leave out."""
+
+    def claims(self, **changed):
+        return super().claims() | changed
+
+
+def test_what_is_null_is_absent(ask, issuer):
+    ask(Nulls(issuer.url).token(amr=None, azp=None, nbf=None))
+    for claim in ("exp", "iat", "aud"):
+        with invalid("A claim of the token is not what it has to be"):
+            ask(Nulls(issuer.url).token(**{claim: None}))
+
+
+def test_times_may_have_fractions(ask, issuer):
+    now = int(time.time())
+    ask(issuer.token(exp=now + 600.5, iat=now - 0.5, nbf=now - 0.25))
+    ask(issuer.token(exp=4.1e9))
+    with pytest.raises(ClientError, match=f"the expiration date/time {now - 400}$"):
+        ask(issuer.token(exp=now - 399.5))
+    with invalid("The token is not valid yet"):
+        ask(issuer.token(nbf=now + 400.5))
+
+
 def test_source_identity(endpoint, ask, iam, issuer, provider):
     with denied("SetSourceIdentity"):
         ask(issuer.token(**{SOURCE: "alice"}))
@@ -364,6 +395,13 @@ def test_source_identity(endpoint, ask, iam, issuer, provider):
         {TAGS: {"principal_tags": {"team": []}}},
         {TAGS: {"principal_tags": {"t" * 129: ["red"]}}},
         {TAGS: {"principal_tags": {"team": ["r" * 257]}}},
+        {TAGS: {"principal_tags": {"te*m": ["red"]}}},
+        {TAGS: {"principal_tags": {"team\n": ["red"]}}},
+        {TAGS: {"principal_tags": {"team": ["r${ed}"]}}},
+        {TAGS: {"principal_tags": {"team": "r\ned"}}},
+        {TAGS: {"principal_tags": {"": "red"}}},
+        {f"{TAGS}/principal_tags/te*m": "red"},
+        {f"{TAGS}/principal_tags/team": ["r?d"]},
         {TAGS: ["team"]},
         {f"{TAGS}/principal_tags/team": 1},
         {f"{TAGS}/principal_tags/": "red"},
@@ -373,7 +411,8 @@ def test_source_identity(endpoint, ask, iam, issuer, provider):
         {SOURCE: "alice\n"},
         {SOURCE: ["alice"]},
         {"exp": "soon"},
-        {"exp": time.time() + 600.5},
+        {"exp": True},
+        {"amr": [1]},
         {"amr": "mfa"},
         {"sub": ""},
         {"sub": "s" * 256},

@@ -14,7 +14,7 @@ Rules kept here:
 
 Whose tokens are trusted, and for whom they are made, is `web_identity`'s affair.
 
-Source: RFC 7515, 7517, 7518, 7519; OpenID Connect Core, 2; STS API Reference,
+Source: RFC 7515, 7517, 7518, 7519 (2: NumericDate); OpenID Connect Core, 2; STS API Reference,
 AssumeRoleWithWebIdentity, `WebIdentityToken`; IAM User Guide, "OIDC federation" (the five minutes),
 "Passing session tags using AssumeRoleWithWebIdentity" (both forms of them).
 """
@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Meta, field
 
 from strongroom.errors import ExpiredIdentityToken, InvalidIdentityToken
+from strongroom.wire.shapes.sts import Tag
 
 Jwk = Mapping[str, object]
 """A public key as a JSON Web Key."""
@@ -62,29 +63,27 @@ class _Header(msgspec.Struct):
     crit: object = None
 
 
-_TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
-_TagValue = Annotated[str, Meta(max_length=256)]
-_OneValue = _TagValue | Annotated[list[_TagValue], Meta(min_length=1, max_length=1)]
+_OneValue = str | Annotated[list[str], Meta(min_length=1, max_length=1)]
 
 
 class _Tags(msgspec.Struct):
-    principal_tags: dict[_TagKey, _OneValue] = {}
-    transitive_tag_keys: list[_TagKey] = []
+    principal_tags: dict[str, _OneValue] = {}
+    transitive_tag_keys: list[str] = []
 
 
 class Claims(msgspec.Struct):
-    """The claims that count here; times are seconds since the epoch."""
+    """The claims that count here; times are seconds since the epoch, which may have fractions."""
 
     iss: _Text
     sub: _Text
     aud: _Text | list[_Text]
-    exp: int
-    iat: int
-    nbf: int | None = None
+    exp: float
+    iat: float
+    nbf: float | None = None
     azp: _Text | None = None
-    amr: list[_Text] = []
+    amr: list[_Text] | None = None
     tags: _Tags = field(name=_TAGS, default_factory=_Tags)
-    transitive_tag_keys: list[_TagKey] = field(
+    transitive_tag_keys: list[str] = field(
         name=f"{_TAGS}/transitive_tag_keys", default_factory=list
     )
     source_identity: _SourceIdentity | None = field(
@@ -129,7 +128,7 @@ def read(text: str) -> Token:
             raise InvalidIdentityToken(f"Missing a required claim: {name}")
     try:
         claims = msgspec.json.decode(content, type=Claims)
-        tags = [*claims.tags.principal_tags.items(), *_flat(present)]
+        tags = list(map(_tag, (*claims.tags.principal_tags.items(), *_flat(present))))
     except (ValueError, RecursionError):
         raise InvalidIdentityToken(_MALFORMED) from None
     if header.alg not in _KEYS or header.crit is not None:
@@ -139,9 +138,16 @@ def read(text: str) -> Token:
         header.alg,
         header.kid,
         claims,
-        [(key, value if isinstance(value, str) else value[0]) for key, value in tags],
+        tags,
         [*claims.tags.transitive_tag_keys, *claims.transitive_tag_keys],
     )
+
+
+def _tag(given: tuple[str, str | list[str]]) -> tuple[str, str]:
+    """A session tag, under the rules that those of AssumeRole have."""
+    key, value = given
+    tag = msgspec.convert({"Key": key, "Value": value if isinstance(value, str) else value[0]}, Tag)
+    return tag.Key, tag.Value
 
 
 def _flat(present: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str | list[str]]]:
@@ -149,8 +155,7 @@ def _flat(present: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str | list[
     prefix = f"{_TAGS}/principal_tags/"
     for name, value in present.items():
         if name.startswith(prefix):
-            key = msgspec.convert(name.removeprefix(prefix), _TagKey)
-            yield key, msgspec.json.decode(value, type=_OneValue)
+            yield name.removeprefix(prefix), msgspec.json.decode(value, type=_OneValue)
 
 
 def require_current(claims: Claims, now: float) -> None:
@@ -158,7 +163,7 @@ def require_current(claims: Claims, now: float) -> None:
     if claims.exp + _SKEW <= now:
         raise ExpiredIdentityToken(
             f"Token expired: current date/time {int(now)} must be before the expiration date/time "
-            f"{claims.exp}"
+            f"{int(claims.exp)}"
         )
     if max(claims.iat, claims.nbf or 0) - _SKEW > now:
         raise InvalidIdentityToken("The token is not valid yet")
