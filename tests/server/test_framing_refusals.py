@@ -8,6 +8,7 @@ import json
 import time
 
 import pytest
+from botocore.parsers import QueryParser
 
 H = b"Host: a\r\n"
 POST = b"POST / HTTP/1.1\r\n" + H
@@ -200,6 +201,32 @@ def test_refused_as_well_behind_a_good_request(served, defect):
         assert client.answer()[0] == 200
         assert client.rest().startswith(b"HTTP/1.1 %d " % status)
     assert served.targets[before:] == [b"/first"]
+
+
+FORM = POST + b"Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (FORM + b"Content-Length: 1001\r\n\r\n", 413, "RequestEntityTooLarge"),
+        (
+            FORM + b"Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001,
+            413,
+            "RequestEntityTooLarge",
+        ),
+        (FORM + b"Content-Length: x\r\n\r\n", 400, "MalformedHttpRequest"),
+    ],
+)
+def test_who_sends_a_form_is_refused_in_xml(served, request_, status, code):
+    with served.connect() as client:
+        client.send(request_)
+        got, headers, body = client.answer()
+    assert (got, headers["content-type"]) == (status, "text/xml")
+    parsed = QueryParser().parse({"status_code": got, "headers": headers, "body": body}, None)
+    assert (parsed["Error"]["Code"], parsed["Error"]["Type"]) == (code, "Sender")
+    assert parsed["Error"]["Message"]
+    assert parsed["ResponseMetadata"]["RequestId"] == headers["x-amzn-requestid"]
 
 
 @pytest.mark.parametrize(

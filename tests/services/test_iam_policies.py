@@ -375,3 +375,8 @@ def test_all_inline_policies_together_have_a_size(iam, owners, kind, most):
         ask(iam, "put_{}_policy", kind, PolicyName="c", PolicyDocument=DOCUMENT)
     ask(iam, "put_{}_policy", kind, PolicyName="a", PolicyDocument=DOCUMENT)  # in place of `a`
     ask(iam, "put_{}_policy", kind, PolicyName="c", PolicyDocument=DOCUMENT)
+
+
+def test_a_request_that_is_larger_than_any_is_told_in_the_clients_protocol(iam):
+    with refused("RequestEntityTooLarge", "the body is larger than 1048576 bytes; send less", 413):
+        iam.create_policy(PolicyName="p", PolicyDocument="x" * 2**20)

@@ -25,7 +25,7 @@ from typing import Final, cast
 
 from strongroom.server.desk import Desk
 from strongroom.server.framing import BODY, CLOSE, CONTINUE, HEAD, IDLE, Reader
-from strongroom.server.http import Answer, Request
+from strongroom.server.http import Answer, Request, is_form
 from strongroom.server.log import where
 from strongroom.server.refusals import Refused
 
@@ -244,7 +244,9 @@ class Connection(asyncio.Protocol):
     def _forgive(self, request: Request, mistake: Exception) -> None:
         self._desk.log("app-raised", error=type(mistake).__name__, where=where(mistake))
         if self._request is request:
-            self._answer(request, Refused(500, "an internal error").answer())
+            self._answer(
+                request, Refused(500, "an internal error").answer(form=is_form(request.headers))
+            )
 
     # The end
 
@@ -260,10 +262,11 @@ class Connection(asyncio.Protocol):
         self._desk.counts.refused += 1
         self._phase = LINGER
         self._since = self._desk.now
+        answer = refused.answer(form=self._reader.speaks_forms)
         self._forget()
         if self._transport is None:
             return
-        self._transport.write(self._print(refused.answer(), CLOSE, b""))
+        self._transport.write(self._print(answer, CLOSE, b""))
         if self._ended:
             self._close()
             return

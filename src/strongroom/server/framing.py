@@ -23,7 +23,7 @@ from typing import Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from strongroom.server.chunks import ChunkedBody
-from strongroom.server.http import Request
+from strongroom.server.http import Request, is_form
 from strongroom.server.limits import Limits
 from strongroom.server.refusals import Refused
 from strongroom.server.request_line import origin_form, request_line, require_host
@@ -96,6 +96,11 @@ class Reader:
         if self._body is not None:
             return BODY
         return HEAD if self._at < len(self._data) else IDLE
+
+    @property
+    def speaks_forms(self) -> bool:
+        """Whether the last head that was read is that of a form."""
+        return is_form(self._headers)
 
     @property
     def ahead(self) -> int:

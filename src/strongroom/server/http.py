@@ -8,7 +8,7 @@ be called, and does nothing.
 What an app must keep: it runs on the loop's thread, it does not block, it does not raise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -35,6 +35,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """Whole header lines, each with its CRLF.  Content-Length, Date, Connection and Server are
     added by the listener and must not be among them."""
     body: bytes
+
+
+_FORM = b"application/x-www-form-urlencoded"
+
+
+def is_form(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request with these headers has a form for its body, as the query protocol has it."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
 
 
 Reply = Callable[[Answer], None]

@@ -14,12 +14,11 @@ import re
 from typing import Any
 
 from strongroom.errors import Fault, MissingAuthenticationToken, UnknownOperation
-from strongroom.server.http import Request
+from strongroom.server.http import Request, is_form
 from strongroom.server.operations import Endpoint, Table
 from strongroom.wire import cbor, query
 from strongroom.wire.protocol import Protocol
 
-_FORM = b"application/x-www-form-urlencoded"
 _RPC_V2_CBOR = b"rpc-v2-cbor"
 _REGIONAL_HOST = re.compile(
     rb"[a-z0-9-]+\.([a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2})\.[a-z0-9.-]+(?::[0-9]+)?"
@@ -90,10 +89,7 @@ def protocol_of(request: Request) -> Protocol:
     headers = request.headers
     if headers.get(b"smithy-protocol") == _RPC_V2_CBOR:
         return Protocol.CBOR
-    if b"x-amz-target" not in headers and (
-        headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
-        or b"Action=" in request.target
-    ):
+    if b"x-amz-target" not in headers and (is_form(headers) or b"Action=" in request.target):
         return Protocol.QUERY
     return Protocol.JSON11
 

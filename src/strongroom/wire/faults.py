@@ -62,7 +62,7 @@ def answer(protocol: Protocol, fault: Fault, request_id: str, *, xmlns: str = ""
     message = fault.message.encode("utf-8", "replace").decode("utf-8")
     match protocol:
         case Protocol.QUERY:
-            body = _xml(code, status, message, request_id, xmlns)
+            body = xml(code, status, message, request_id, xmlns)
         case Protocol.JSON11:
             body = msgspec.json.encode(_document(fault, message))
         case Protocol.CBOR:
@@ -88,7 +88,8 @@ def _document(fault: Fault, message: str) -> dict[str, str]:
     return document
 
 
-def _xml(code: str, status: int, message: str, request_id: str, xmlns: str) -> bytes:
+def xml(code: str, status: int, message: str, request_id: str, xmlns: str = "") -> bytes:
+    """The query protocol's document of a refusal."""
     error = (
         markup.element("Type", "Sender" if status < 500 else "Receiver")
         + markup.element("Code", markup.text(code))
