@@ -286,6 +286,19 @@ def test_a_role_that_does_not_exist_is_told_like_one_that_does_not_trust(ask, is
         ask(issuer.token(), f"arn:aws:iam::{account}:user/none")
 
 
+def test_no_mistake_in_a_token_tells_whether_a_role_is_there(ask, issuer, account, iam, provider):
+    role(iam, trust(provider, {"StringEquals": {f"{issuer.name}:sub": "me"}}), "there")
+    told = []
+    for name in ("there", "not-there"):
+        with pytest.raises(ClientError) as caught:
+            ask(
+                issuer.token(**{f"{TAGS}/transitive_tag_keys": ["x"]}),
+                f"arn:aws:iam::{account}:role/{name}",
+            )
+        told.append(caught.value.response["Error"]["Message"])
+    assert told[0] == told[1]
+
+
 def test_what_the_organization_of_the_role_denies(endpoint, sts, issuer):
     """Its resource control policies count for everybody; its service control policies only for its
     own users and roles.

@@ -397,6 +397,30 @@ def test_whom_a_role_trusts(own, other):
     assert there + "x" == not_there
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TransitiveTagKeys": ["team"]},
+        {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}]},
+        {"Tags": [{"Key": "aws:a", "Value": "1"}]},
+        {"DurationSeconds": 43_200},
+        {"Policy": "{"},
+        {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/Never"}]},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_no_mistake_tells_whether_a_role_is_there(own, other, wrong):
+    role = own.role("worker", own.root)
+    eve = other.user("eve", allow("sts:*"))
+    there, not_there = [], []
+    for arn, told in ((role, there), (role + "x", not_there)):
+        with pytest.raises(ClientError) as caught:
+            assumed(other, eve, arn, **wrong)
+        error = caught.value.response["Error"]
+        told += [error["Code"], error["Message"].replace(arn, "")]
+    assert there == not_there
+
+
 def test_a_root_user_assumes_no_role(own, other):
     """Whether a role names her or not, of her account or of another; nor does a session of hers."""
     root = own.endpoint.client("sts", own.region, own.id)

@@ -40,7 +40,6 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
     if call.who.caller.kind is Kind.ROOT:
         raise AccessDenied("Roles may not be assumed by root accounts.")
     access.require_admitted(call, "AssumeRole", rq.RoleArn)
-    role = _role(sts, call, rq.RoleArn)
     tags = content.tags((tag.Key, tag.Value) for tag in rq.Tags or ())
     before = call.who.session
     passed_on = (
@@ -52,6 +51,8 @@ def assume_role(sts: Sts, call: Call, rq: AssumeRoleRequest) -> AssumeRoleRespon
     transitive = [*passed_on, *content.transitive(tags, rq.TransitiveTagKeys or ())]
     tags = passed_on | tags
     source = _source_identity(call, rq.SourceIdentity)
+    # From here on a role that is not there and one that does not trust must look alike.
+    role = _role(sts, call, rq.RoleArn)
     besides = _besides(rq, tags, transitive, source)
     access.require_role(sts, call, "AssumeRole", role, besides)
     # What is handed on from session to session each role has to let in anew.

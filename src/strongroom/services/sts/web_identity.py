@@ -48,11 +48,12 @@ def assume_role_with_web_identity(
     web_token.verify(token, sts.issuer_keys(arn.account, claims.iss, token.key_id))
     call.who = _principal(provider, audience, claims)
 
+    tags = content.tags(token.tags)
+    transitive = content.transitive(tags, token.transitive)
+    # From here on a role that is not there and one that does not trust must look alike.
     role = content.role(sts, arn)
     if role is None:
         raise access.not_authorized("AssumeRoleWithWebIdentity")
-    tags = content.tags(token.tags)
-    transitive = content.transitive(tags, token.transitive)
 
     def besides() -> Mapping[str, Value]:
         found: dict[str, Value] = {"sts:rolesessionname": rq.RoleSessionName}
