@@ -111,6 +111,90 @@ def test_decisions_without_expectations(strongroom, tmp_path):
     }
 
 
+def test_only_a_line_feed_ends_a_case(strongroom, tmp_path):
+    """JSON has other line separators in texts."""
+    context = {"kms:EncryptionContext:a": "one\u2028two\u0085three\x0b"}
+    file = tmp_path / "cases.jsonl"
+    line = json.dumps(CASE | {"context": context}, ensure_ascii=False)
+    file.write_text(f"{line}\r\n\n{line}\n", newline="")
+    assert strongroom("policy", "test", file).out == "2 passed, 0 failed\n"
+    told = strongroom("policy", "test", file, "--json").out.splitlines()
+    assert [json.loads(each)["line"] for each in told] == [1, 3]
+
+
+def test_whom_a_provider_of_identities_vouches_for_is_a_principal(strongroom, tmp_path):
+    provider = f"arn:aws:iam::{A}:oidc-provider/issuer.example/path"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {"issuer.example/path:sub": "repo:one"}},
+        },
+    }
+    case = {
+        "principal": provider,
+        "action": "sts:AssumeRoleWithWebIdentity",
+        "resource": f"arn:aws:iam::{A}:role/ci",
+        "resource_policy": trust,
+        "context": {"issuer.example/path:sub": "repo:one"},
+        "expected": {"decision": "Allow"},
+    }
+    denied = {"expected": {"decision": "ImplicitDeny"}}
+    cases = [
+        case,
+        case | denied | {"context": {}},
+        case | denied | {"principal": f"arn:aws:iam::{A}:saml-provider/other"},
+        case | denied | {"resource_policy": None},
+    ]
+    said = strongroom("policy", "test", written(tmp_path, *cases))
+    assert said.out == "4 passed, 0 failed\n"
+
+
+def test_a_policy_with_a_document_and_no_name_is_that_document(strongroom, tmp_path):
+    nameless = {"policy": CASE["identity_policies"][0]["policy"]}
+    assert strongroom(
+        "policy", "test", written(tmp_path, CASE | {"identity_policies": [nameless]})
+    ).out == ("1 passed, 0 failed\n")
+    for wrong, says in (
+        ({"nam": "x"}, "it has no `nam`"),
+        ({"name": 1}, "the `name` of a policy is text"),
+        ({"policy": []}, "a policy is an object"),
+    ):
+        case = CASE | {"identity_policies": [nameless | wrong]}
+        said = strongroom("policy", "test", written(tmp_path, case))
+        assert (said.code, says in said.err) == (1, True), said.err
+
+
+def test_nothing_that_a_terminal_would_obey_is_written(strongroom, tmp_path):
+    escape = "\x1b]0;owned\x07"
+    sid = GOOD["Statement"][0] | {"Sid": escape, "Action": "s3:*"}
+    named = {"name": escape, "policy": CASE["identity_policies"][0]["policy"]}
+    unlike = CASE | {
+        "id": escape,
+        "identity_policies": [named],
+        "expected": {"decision": "ExplicitDeny"},
+    }
+    shown = [
+        strongroom("policy", "check", "-", stdin=json.dumps({"Statement": [sid]})),
+        strongroom("policy", "check", "-", stdin=json.dumps(GOOD | {escape: 1})),
+        strongroom("policy", "check", escape),
+        strongroom("policy", "test", written(tmp_path, unlike, CASE | {escape: 1})),
+        strongroom("explain", escape, "--data", tmp_path / escape),
+    ]
+    for said in shown:
+        assert "\x1b" not in said.out + said.err
+        assert "\x07" not in said.out + said.err
+    assert "FAILED \\x1b]0;owned\\x07" in shown[3].out
+    assert "no member `\\x1b]0;owned" in shown[3].err
+
+
+def test_a_file_without_end_is_not_read_to_its_end(strongroom):
+    assert "larger than any policy" in strongroom("policy", "check", "/dev/zero").sentence
+    assert "longer than any case" in strongroom("policy", "test", "/dev/zero").sentence
+
+
 def test_lines_that_are_no_cases(strongroom, tmp_path):
     file = tmp_path / "cases.jsonl"
     lines = [
@@ -131,3 +215,13 @@ def test_lines_that_are_no_cases(strongroom, tmp_path):
     assert len(told) == 7
     assert told[1] == "line 2: a case has no member `identity_policy`"
     assert told[2] == "line 3: `alice` is not a principal that can ask"
+    found = [
+        json.loads(each) for each in strongroom("policy", "test", file, "--json").out.splitlines()
+    ]
+    assert [each["line"] for each in found] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert found[1] == {
+        "line": 2,
+        "fault": "a case has no member `identity_policy`",
+        "passed": False,
+    }
+    assert found[7]["passed"] is True

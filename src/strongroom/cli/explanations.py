@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from strongroom.cli import trees
+from strongroom.cli.terminal import clean
 from strongroom.cli.trees import Tree, no, quiet, strong, yes
 
 _MOST_ASSUMERS = 20  # of a role, told to a person
@@ -17,12 +18,12 @@ _SAYS = {
 
 def show(told: Mapping[str, Any]) -> None:
     """What would be decided on a request."""
-    trees.show(_explained(_clean(told)))
+    trees.show(_explained(clean(told)))
 
 
 def show_request(told: Mapping[str, Any]) -> None:
     """What was decided on a past request, and what would be now."""
-    told = _clean(told)
+    told = clean(told)
     record = told["record"]
     root = Tree(f"request {strong(record['requestID'])}, {record['eventTime']}")
     root.add(
@@ -82,7 +83,7 @@ def _since(root: Tree, changes: Sequence[Mapping[str, Any]] | None) -> None:
 
 def show_reach(told: Mapping[str, Any]) -> None:
     """Who may do something with a key."""
-    told = _clean(told)
+    told = clean(told)
     principals = told["principals"]
     root = Tree(f"{strong(told['action'])} on {told['key']}")
     for entry in principals:
@@ -147,21 +148,6 @@ def _open(leaf: Tree, step: Mapping[str, Any]) -> None:
         leaf.add(f"if {condition['operator']}: {condition['key']} is {wanted}")
     if "resourceHasVariables" in step:
         leaf.add("if the variables in its Resource come to this key")
-
-
-def _clean(told: Any) -> Any:
-    """The same with what a terminal would obey instead of show, shown."""
-    match told:
-        case str():
-            return "".join(
-                each if each.isprintable() else each.encode("unicode_escape").decode()
-                for each in told
-            )
-        case Mapping():
-            return {name: _clean(value) for name, value in told.items()}
-        case list() | tuple():
-            return [_clean(each) for each in told]
-    return told
 
 
 def _explained(told: Mapping[str, Any]) -> Tree:

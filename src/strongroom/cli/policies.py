@@ -3,11 +3,13 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, BinaryIO, NoReturn
 
 import typer
 
+from strongroom.cli import terminal
 from strongroom.policy import cases
 from strongroom.policy.compiled import Use, compile_policy
 from strongroom.policy.dangers import dangers
@@ -29,6 +31,7 @@ _USES = {
     "endpoint": Use.ENDPOINT,
 }
 _LARGEST = 1_048_576  # bytes of a document; the largest that AWS keeps has 128 KiB
+_LONGEST = 8_388_608  # bytes of a case, which may have many documents
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each line of output.")]
 
@@ -61,7 +64,7 @@ def check(
     for danger in dangers(compile_policy(text, of), account):
         _say(as_json, file, "danger", danger.place.line, danger.place.column, danger.what)
     if not as_json:
-        typer.echo(f"{file}: a well-formed {of.value}", err=True)
+        terminal.say(f"{file}: a well-formed {of.value}", err=True)
 
 
 @policy.command()
@@ -70,7 +73,7 @@ def test(
         str, typer.Argument(metavar="FILE", help="One case a line, JSON; `-` is standard input.")
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print every decision, one JSON object a line.")
+        bool, typer.Option("--json", help="Print every line's decision or fault as a JSON object.")
     ] = False,
     print_: Annotated[
         bool, typer.Option("--print", help="Print the decisions of cases that expect none, too.")
@@ -87,7 +90,10 @@ def test(
             case = cases.read(line)
         except cases.CaseFault as fault:
             failed += 1
-            typer.echo(f"line {number}: {fault}", err=True)
+            if as_json:
+                typer.echo(json.dumps({"line": number, "fault": str(fault), "passed": False}))
+            else:
+                terminal.say(f"line {number}: {fault}", err=True)
             continue
         decision = cases.judge(case)
         right = case.expected is None or case.expected is decision.verdict
@@ -100,12 +106,12 @@ def test(
         if as_json:
             typer.echo(json.dumps(_told(case, decision, number)))
         elif not right and case.expected is not None:
-            typer.echo(
+            terminal.say(
                 f"FAILED {case.id or f'line {number}'}: expected {case.expected.value}, "
                 f"got {_sentence(decision)}"
             )
         elif print_ and case.expected is None:
-            typer.echo(f"{case.id or f'line {number}'}: {_sentence(decision)}")
+            terminal.say(f"{case.id or f'line {number}'}: {_sentence(decision)}")
     counted = f"{passed} passed, {failed} failed"
     typer.echo(counted + (f", {unjudged} without expectation" if unjudged else ""), err=as_json)
     if failed:
@@ -135,9 +141,15 @@ def _sentence(decision: Decision) -> str:
 
 
 def _lines(file: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(_read(file, largest=None).splitlines(), 1):
-        if line.strip():
-            yield number, line
+    """The lines that are not blank, by number.  Only a line feed ends one: JSON has others in texts."""
+    with _opened(file) as source:
+        number = 0
+        while line := source.readline(_LONGEST + 1):
+            number += 1
+            if len(line) > _LONGEST:
+                _fail(f"line {number} of `{file}` is longer than any case can be")
+            if line.strip():
+                yield number, _decoded(file, line)
 
 
 def _guessed(text: str) -> Use:
@@ -165,16 +177,31 @@ def _guessed(text: str) -> Use:
     return Use.KEY if any(action.startswith("kms:") for action in actions) else Use.RESOURCE
 
 
-def _read(file: str, largest: int | None = _LARGEST) -> str:
+def _read(file: str) -> str:
+    with _opened(file) as source:
+        content = source.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        _fail(f"`{file}` is larger than any policy can be")
+    return _decoded(file, content)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        if file == "-":
+            yield sys.stdin.buffer
+        else:
+            with Path(file).open("rb") as source:
+                yield source
     except OSError as failure:
         _fail(f"`{file}` cannot be read: {failure.strerror}")
+
+
+def _decoded(file: str, content: bytes) -> str:
+    try:
+        return content.decode()
     except UnicodeDecodeError:
         _fail(f"`{file}` is not text in UTF-8")
-    if largest is not None and len(text) > largest:
-        _fail(f"`{file}` is larger than any policy can be")
-    return text
 
 
 def _say(as_json: bool, file: str, kind: str, line: int, column: int, reason: str) -> None:
@@ -182,9 +209,9 @@ def _say(as_json: bool, file: str, kind: str, line: int, column: int, reason: st
         found = {"kind": kind, "line": line, "column": column, "reason": reason}
         typer.echo(json.dumps(found))
     else:
-        typer.echo(f"{file}:{line}:{column}: {kind}: {reason}")
+        terminal.say(f"{file}:{line}:{column}: {kind}: {reason}")
 
 
 def _fail(sentence: str) -> NoReturn:
-    typer.echo(f"strongroom: {sentence}", err=True)
+    terminal.say(f"strongroom: {sentence}", err=True)
     raise typer.Exit(1)

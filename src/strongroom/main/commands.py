@@ -22,6 +22,7 @@ import typer
 
 from strongroom import __version__
 from strongroom.cli import clock, environment, explanations, files, policies
+from strongroom.cli.terminal import clean
 from strongroom.errors import Fault, SetupError
 
 app = typer.Typer(
@@ -447,7 +448,7 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
 
 
 def say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(clean(sentence), file=sys.stderr)  # noqa: T201
 
 
 def fail(sentence: str) -> NoReturn:

@@ -5,7 +5,7 @@ Nothing here reads a clock, a file or a setting, and nothing is remembered but w
     document   text to a tree that knows its lines and columns
     grammar    what a document of each kind may say; AWS's refusals
     compiled   a document that may be asked: statements, arranged by action
-    request    who asks for what, in which circumstances
+    layers     who asks for what, and everything that has a say
     decide     the answer, fast
     explain    the same answer with everything that led to it
     simulation the same as IAM's policy simulator tells it

@@ -43,6 +43,7 @@ _ARN = re.compile(
     r"arn:(aws[a-z-]*):(iam|sts)::([0-9]{12}):(root|(user|role|assumed-role|federated-user)/(.+))"
 )
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(?:oidc|saml)-provider/.+")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazon(?:aws)?\.com(?:\.cn)?")
 
 
@@ -72,12 +73,16 @@ class Caller:
     def of_arn(cls, text: str) -> Self:
         """The caller of an ARN, an account's digits or a service's name; ValueError if it is none.
 
+        The ARN of an identity provider is whomever a token of it speaks for.
         The path of a role is not in its sessions' ARNs: such a caller is matched by name alone.
         """
         if _ACCOUNT.fullmatch(text):
             return cls.root("aws", text)
         if _SERVICE.fullmatch(text):
             return cls.service(text)
+        provider = _PROVIDER.fullmatch(text)
+        if provider is not None:
+            return cls.web_identity(text, provider[1])
         match = _ARN.fullmatch(text)
         if match is None:
             raise ValueError(f"`{text}` is not a principal that can ask")

@@ -9,7 +9,7 @@
      "vpce_policies": [POLICY, ...] | null, "grants": [GRANT, ...],
      "expected": {"decision": "Allow" | "ImplicitDeny" | "ExplicitDeny"}}
 
-A POLICY is a document or {"name": ..., "policy": document}; a GRANT has the members of ListGrants'
+A POLICY is a document or {"name": ..., "policy": document}, where the name may be left out; a GRANT has the members of ListGrants'
 answer (GranteePrincipal or GranteeServicePrincipal, Operations, Constraints, GrantId).  Only
 `principal`, `action` and `resource` must be there.  What follows from the principal and the
 resource (aws:PrincipalArn, aws:PrincipalAccount, aws:ResourceAccount, ...) is put into the context
@@ -156,10 +156,8 @@ class _Reader:
 
     def _policy(self, node: Node, use: Use) -> Policy:
         name = ""
-        if isinstance(node.value, dict) and set(node.value) == {"name", "policy"}:
-            given = node.value["name"].value
-            name = given if isinstance(given, str) else ""
-            node = node.value["policy"]
+        if isinstance(node.value, dict) and "policy" in node.value:
+            name, node = _named(node.value)
         if not isinstance(node.value, dict):
             raise CaseFault("a policy is an object")
         return compile_policy(self._text[node.start : node.end], use, name)
@@ -187,6 +185,19 @@ class _Reader:
         return text
 
 
+def _named(members: Mapping[str, Node]) -> tuple[str, Node]:
+    """The name and the document of a policy that is not a document itself."""
+    unknown = set(members) - {"name", "policy"}
+    if unknown:
+        raise CaseFault(
+            f"a policy is a document or {{'name', 'policy'}}; it has no `{min(unknown)}`"
+        )
+    name = members["name"].value if "name" in members else ""
+    if not isinstance(name, str):
+        raise CaseFault("the `name` of a policy is text")
+    return name, members["policy"]
+
+
 def _account_of(arn: str) -> str:
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
@@ -195,10 +206,12 @@ def _account_of(arn: str) -> str:
 def implied(question: Question) -> dict[str, str | tuple[str, ...]]:
     """What of the context follows from who asks and for what."""
     caller = question.caller
-    context: dict[str, str | tuple[str, ...]] = {"aws:principaltype": caller.kind.value}
+    context: dict[str, str | tuple[str, ...]] = {}
+    if caller.kind is not Kind.WEB_IDENTITY:
+        context["aws:principaltype"] = caller.kind.value
     if question.account:
         context["aws:resourceaccount"] = question.account
-    if caller.account:
+    if caller.account and caller.kind is not Kind.WEB_IDENTITY:
         context["aws:principalaccount"] = caller.account
         if question.action.lower().startswith("kms:"):
             context["kms:calleraccount"] = caller.account
