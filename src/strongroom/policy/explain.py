@@ -7,7 +7,7 @@ by statement, so that a reader sees why each one counted or not.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from strongroom.policy.caller import Named
+from strongroom.policy.caller import Caller, Named
 from strongroom.policy.compiled import Policy, Statement
 from strongroom.policy.conditions import Condition
 from strongroom.policy.decide import Decision, decide
@@ -173,7 +173,7 @@ def _remedies(question: Question, decision: Decision, layers: Sequence[LayerVerd
         return []
     if decision.note:
         return [decision.note]
-    action, resource, who = question.action, question.resource, question.caller.arn
+    action, resource, who = question.action, question.resource, _keeper(question.caller)
     if decision.verdict is Verdict.EXPLICIT_DENY:
         statement, policy = decision.statement, decision.policy
         if statement is None or policy is None:
@@ -225,6 +225,16 @@ def _remedies(question: Question, decision: Decision, layers: Sequence[LayerVerd
         case _:
             missing = f"nothing allows {action} on {resource}"
     return [*near, missing]
+
+
+def _keeper(caller: Caller) -> str:
+    """The ARN of whom policies are attached to: of a session, its role or the user who asked for it."""
+    kept = [name for name, named in caller.names.items() if named is Named.LIMITED]
+    arn = next((name for name in kept if name.startswith("arn:")), "")
+    if arn or not caller.role:
+        return arn or caller.arn
+    partition, account, role = caller.role.split(":", 2)
+    return f"arn:{partition}:iam::{account}:role/{role}"
 
 
 def _failed(weighed: Weighed) -> str:
