@@ -358,6 +358,261 @@ def test_denials_of_iam_and_sts_are_told_too(scene, ask):
         assert told["now"][0]["decision"] == "ImplicitDeny"
 
 
+def id_of(call):
+    """The id of a request that is refused, or is not."""
+    try:
+        done = call()
+    except ClientError as refused:
+        return refused.response["ResponseMetadata"]["RequestId"]
+    return done["ResponseMetadata"]["RequestId"]
+
+
+@pytest.fixture(scope="module")
+def asker(scene):
+    """A user who may do everything, but what a statement denies, and two keys that leave it to IAM."""
+    iam, kms = scene.client("iam"), scene.client("kms")
+    iam.create_user(UserName="asker")
+    made = iam.create_access_key(UserName="asker")["AccessKey"]
+    credentials = made["AccessKeyId"], made["SecretAccessKey"]
+    keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+    return credentials, keys
+
+
+def permit(scene, *statements):
+    scene.client("iam").put_user_policy(
+        UserName="asker", PolicyName="use", PolicyDocument=document(*statements)
+    )
+
+
+TAGS = [{"TagKey": "Stage", "TagValue": "test"}]
+OWN_KEYS = [
+    (
+        lambda kms, keys: kms.create_grant(
+            KeyId=keys[0],
+            GranteePrincipal=user("carol"),
+            RetiringPrincipal=user("bob"),
+            Operations=["Decrypt", "Encrypt"],
+            Constraints={"EncryptionContextSubset": {"App": "web"}},
+        ),
+        {
+            "kms:GrantOperations": ["Decrypt", "Encrypt"],
+            "kms:GranteePrincipal": user("carol"),
+            "kms:RetiringPrincipal": user("bob"),
+            "kms:GrantConstraintType": "EncryptionContextSubset",
+            "kms:EncryptionContext:App": "web",
+            "kms:GrantIsForAWSResource": "false",
+        },
+    ),
+    (
+        lambda kms, keys: kms.create_key(Tags=TAGS, BypassPolicyLockoutSafetyCheck=True),
+        {
+            "aws:RequestTag/Stage": "test",
+            "aws:TagKeys": ["Stage"],
+            "kms:KeySpec": "SYMMETRIC_DEFAULT",
+            "kms:KeyUsage": "ENCRYPT_DECRYPT",
+            "kms:KeyOrigin": "AWS_KMS",
+            "kms:MultiRegion": "false",
+            "kms:BypassPolicyLockoutSafetyCheck": "true",
+            "kms:CallerAccount": A,
+        },
+    ),
+    (
+        lambda kms, keys: kms.schedule_key_deletion(KeyId=keys[1], PendingWindowInDays=9),
+        {"kms:ScheduleKeyDeletionPendingWindowInDays": "9"},
+    ),
+    (
+        lambda kms, keys: kms.put_key_policy(
+            KeyId=keys[0], Policy=document(KEY_POLICY[0]), BypassPolicyLockoutSafetyCheck=True
+        ),
+        {"kms:BypassPolicyLockoutSafetyCheck": "true", "kms:PolicyName": "default"},
+    ),
+    (
+        lambda kms, keys: kms.tag_resource(KeyId=keys[0], Tags=TAGS),
+        {"aws:RequestTag/Stage": "test", "aws:TagKeys": ["Stage"]},
+    ),
+    (
+        lambda kms, keys: kms.untag_resource(KeyId=keys[0], TagKeys=["Stage"]),
+        {"aws:TagKeys": ["Stage"]},
+    ),
+    (
+        lambda kms, keys: kms.enable_key_rotation(KeyId=keys[0]),
+        {"kms:RotationPeriodInDays": "365"},
+    ),
+    (
+        lambda kms, keys: kms.re_encrypt(
+            CiphertextBlob=kms.encrypt(KeyId=keys[0], Plaintext=b"x")["CiphertextBlob"],
+            DestinationKeyId=keys[0],
+        ),
+        {"kms:ReEncryptOnSameKey": "true", "aws:RequestedRegion": REGION},
+    ),
+]
+
+
+def conditions(wanted):
+    """A block that holds where every key has these values."""
+    return {
+        "StringEquals": {key: value for key, value in wanted.items() if isinstance(value, str)},
+        "ForAnyValue:StringEquals": {
+            key: value for key, value in wanted.items() if isinstance(value, list)
+        },
+    }
+
+
+@pytest.mark.parametrize(("ask_kms", "wanted"), OWN_KEYS)
+def test_what_an_operation_had_of_its_own_is_there_when_it_is_asked_again(
+    scene, ask, asker, ask_kms, wanted
+):
+    credentials, keys = asker
+    kms = scene.client("kms", *credentials)
+    block = {name: pairs for name, pairs in conditions(wanted).items() if pairs}
+    denied = allow("*", Sid="Own", Condition=block) | {"Effect": "Deny"}
+    permit(scene, allow("*"), denied)
+    told = ask("explain", id_of(lambda: ask_kms(kms, keys)))
+    assert told["then"]["decidedBy"]["sid"] == "Own"
+    assert [now["decidedBy"]["sid"] for now in told["now"]] == ["Own"]
+    assert "changed" not in told or told["changed"] == []
+    # Of one that was allowed there is the record alone.
+    permit(scene, allow("*"))
+    request = id_of(lambda: ask_kms(kms, keys))
+    permit(scene, allow("*", Sid="Own", Condition=block))
+    told = ask("explain", request)
+    assert "then" not in told
+    assert {now["decision"] for now in told["now"]} == {"Allow"}, told
+    there = {"Null": dict.fromkeys(wanted, "false")}
+    permit(scene, allow("*"), allow("*", Condition=there) | {"Effect": "Deny"})
+    assert {now["decision"] for now in ask("explain", request)["now"]} == {"ExplicitDeny"}
+    if "ScheduleKeyDeletion" in told["record"]["eventName"]:
+        scene.client("kms").cancel_key_deletion(KeyId=keys[1])
+
+
+def test_what_a_denial_has_seen_counts_when_it_is_asked_again(scene, ask, asker):
+    """And what it saw of who asked, and of what, does not: that is as it is now."""
+    credentials, _ = asker
+    iam = scene.client("iam")
+    asking = scene.client("iam", *credentials)
+    tag = {"StringEquals": {"aws:RequestTag/team": "blue", "aws:PrincipalTag/job": "none"}}
+    permit(scene, allow("*"), allow("iam:TagUser", Sid="Own", Condition=tag) | {"Effect": "Deny"})
+    iam.tag_user(UserName="asker", Tags=[{"Key": "job", "Value": "none"}])
+    request = id_of(
+        lambda: asking.tag_user(UserName="bob", Tags=[{"Key": "team", "Value": "blue"}])
+    )
+    assert ask("explain", request)["now"][0]["decidedBy"]["sid"] == "Own"
+    iam.tag_user(UserName="asker", Tags=[{"Key": "job", "Value": "operator"}])
+    assert ask("explain", request)["now"][0]["decision"] == "Allow"
+    # The record does not tell what nobody asked for: only where that decides is it not known.
+    keyed = {"StringEquals": {"aws:TagKeys": "team"}}
+    permit(scene, allow("*"), allow("iam:TagUser", Condition=keyed) | {"Effect": "Deny"})
+    told = ask("explain", request)
+    assert told["unknown"] == "it hangs on aws:TagKeys, which the record does not tell"
+    assert "now" not in told
+    permit(scene, allow("kms:*"), allow("iam:TagUser", Condition=keyed) | {"Effect": "Deny"})
+    assert ask("explain", request)["now"][0]["decision"] == "ImplicitDeny"
+    iam.untag_user(UserName="asker", TagKeys=["job"])
+
+
+def test_what_was_cut_when_it_was_kept_is_not_taken_for_the_whole(scene, ask, asker):
+    credentials, _ = asker
+    asking = scene.client("iam", *credentials)
+    for number, missing in ((8, False), (9, True)):
+        tags = [{"Key": f"t{at}", "Value": "x"} for at in range(number)]
+        keyed = {"ForAnyValue:StringEquals": {"aws:TagKeys": "t0"}}
+        permit(scene, allow("*"), allow("iam:TagUser", Condition=keyed) | {"Effect": "Deny"})
+        request = id_of(lambda tags=tags: asking.tag_user(UserName="bob", Tags=tags))
+        told = ask("explain", request)
+        assert told["then"]["decision"] == "ExplicitDeny"
+        assert ("unknown" in told, "now" in told) == (missing, not missing)
+
+
+def test_a_past_session_is_asked_for_again_with_what_it_was_to_bring(scene, ask, asker):
+    credentials, _ = asker
+    iam, sts = scene.client("iam"), scene.client("sts", *credentials)
+    permit(scene, allow("*"))
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": user("asker")},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {
+            "StringEquals": {
+                "sts:ExternalId": "outside",
+                "sts:RoleSessionName": "build",
+                "aws:RequestTag/team": "blue",
+            }
+        },
+    }
+    iam.create_role(RoleName="asked", AssumeRolePolicyDocument=document(trust))
+    role = f"arn:aws:iam::{A}:role/asked"
+    tags = [{"Key": "team", "Value": "blue"}]
+    given = {"RoleArn": role, "RoleSessionName": "build", "Tags": tags}
+    allowed = id_of(lambda: sts.assume_role(**given, ExternalId="outside"))
+    told = ask("explain", allowed)
+    assert "errorCode" not in told["record"]
+    assert told["now"][0]["decidedBy"]["policy"] == "role trust policy"
+    assert told["now"][0]["decision"] == "Allow"
+    assert ask("explain", id_of(lambda: sts.assume_role(**given)))["now"][0]["decision"] != "Allow"
+    # Tags are another action, and the trust policy is asked about it as well.
+    iam.update_assume_role_policy(
+        RoleName="asked", PolicyDocument=document(trust | {"Action": "sts:AssumeRole"})
+    )
+    told = ask("explain", id_of(lambda: sts.assume_role(**given, ExternalId="outside")))
+    assert told["then"]["action"] == "sts:TagSession"
+    assert told["now"][0]["decision"] == told["then"]["decision"] == "ImplicitDeny"
+    assert told["now"][0]["decidedBy"] == {"layer": "resource-based policy"}
+    iam.delete_role(RoleName="asked")
+
+
+def test_an_alias_is_a_resource_of_its_own(scene, ask, asker):
+    credentials, (key, _) = asker
+    kms = scene.client("kms", *credentials)
+    alias = f"arn:aws:kms:{REGION}:{A}:alias/zz"
+    permit(scene, allow("kms:CreateAlias", key))
+    told = ask("explain", id_of(lambda: kms.create_alias(AliasName="alias/zz", TargetKeyId=key)))
+    assert (told["then"]["resource"], told["then"]["decision"]) == (alias, "ImplicitDeny")
+    assert told["now"][0]["decision"] == "ImplicitDeny"
+    assert ask("explain", user("asker"), "kms:CreateAlias", alias)["decision"] == "ImplicitDeny"
+    assert ask("explain", user("asker"), "kms:CreateAlias", key)["decision"] == "Allow"
+    permit(scene, allow("kms:*Alias"))
+    assert ask("explain", user("asker"), "kms:CreateAlias", alias)["decision"] == "Allow"
+    told = ask("explain", id_of(lambda: kms.create_alias(AliasName="alias/zz", TargetKeyId=key)))
+    assert [(now["resource"], now["decision"]) for now in told["now"]] == [
+        (alias, "Allow"),
+        (key, "Allow"),
+    ]
+    scene.client("kms").delete_alias(AliasName="alias/zz")
+
+
+def test_a_session_is_helped_by_a_policy_of_its_role(scene, ask):
+    session = f"arn:aws:sts::{A}:assumed-role/app/one"
+    told = ask("explain", session, "kms:Encrypt", scene.key)
+    role = f"arn:aws:iam::{A}:role/app"
+    assert told["remedies"] == [f"attach a policy to {role} that allows kms:Encrypt on {scene.key}"]
+
+
+def test_a_service_has_no_policies_of_its_own(scene, ask):
+    here = "--context", "aws:SourceIp=10.1.2.3"
+    told = ask("explain", "logs.amazonaws.com", "kms:Decrypt", scene.key, *here)
+    assert told["decidedBy"]["sid"] == "Logs"
+    assert [layer["layer"] for layer in told["layers"]] == ["resource-based policy"]
+    told = ask("explain", "logs.amazonaws.com", "kms:Encrypt", scene.key)
+    assert told["decision"] == "ImplicitDeny"
+
+
+def test_whomever_a_provider_vouches_for_can_be_asked_about(scene, ask):
+    provider = f"arn:aws:iam::{A}:oidc-provider/issuer.example"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {"issuer.example:sub": "repo:one"}},
+    }
+    iam = scene.client("iam")
+    iam.create_role(RoleName="vouched", AssumeRolePolicyDocument=document(trust))
+    words = provider, "sts:AssumeRoleWithWebIdentity", f"arn:aws:iam::{A}:role/vouched"
+    assert ask("explain", *words)["decision"] == "ImplicitDeny"
+    said = ask("explain", *words, "--context", "issuer.example:sub=repo:one")
+    assert said["decision"] == "Allow"
+    iam.delete_role(RoleName="vouched")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -367,6 +622,18 @@ def test_denials_of_iam_and_sts_are_told_too(scene, ask):
         (["alice", "kms:Decrypt", "alias/explained"], "give the ARN of a user"),
         ([user("alice"), "Decrypt", "alias/explained"], "is not an action"),
         ([user("alice"), "kms:De*", "alias/explained"], "is not an action"),
+        ([user("alice"), "kms:Decript", "alias/explained"], "did you mean kms:Decrypt?"),
+        ([user("alice"), "kms:ReEncrypt", "alias/explained"], "did you mean kms:ReEncryptTo?"),
+        ([user("alice"), "iam:Nonsense", user("bob")], "there is no action `iam:Nonsense`"),
+        ([user("alice"), "sts:AsumeRole", "x"], "did you mean sts:AssumeRole?"),
+        (
+            [f"arn:aws:sts::{A}:federated-user/bob", "kms:Decrypt", "alias/explained"],
+            "does not tell whose session it is",
+        ),
+        (
+            [user("alice"), "kms:CreateAlias", "alias/other"],
+            "there is no key",
+        ),
         ([user("alice"), "kms:Decrypt", "alias/other"], "there is no key"),
         ([user("alice"), "sts:AssumeRole", "alias/other"], "is not an ARN"),
         ([user("alice"), "kms:Decrypt", "alias/explained", "more"], "give a request id; or"),
@@ -588,6 +855,52 @@ def test_roles_that_assume_one_another_are_each_told_once(scene, ask, strongroom
         iam.delete_role(RoleName=name)
 
 
+def test_sessions_that_are_named_by_themselves_are_among_those_who_can(scene, ask):
+    """Beside their role, or the user who asked for them; and so are sessions that a grant is for."""
+    kms, iam = scene.client("kms"), scene.client("iam")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    trust = document(
+        {"Effect": "Allow", "Principal": {"AWS": user("dora")}, "Action": "sts:AssumeRole"}
+    )
+    iam.create_role(RoleName="bare", AssumeRolePolicyDocument=trust)
+    session = f"arn:aws:sts::{A}:assumed-role/bare/s1"
+    granted = f"arn:aws:sts::{A}:assumed-role/bare/s2"
+    gone = f"arn:aws:sts::{A}:assumed-role/gone/s1"
+    federated = f"arn:aws:sts::{A}:federated-user/fred"
+    named = allow("kms:Decrypt", Principal={"AWS": [session, gone, federated]})
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(KEY_POLICY[0], named))
+    kms.create_grant(KeyId=key, GranteePrincipal=granted, Operations=["Decrypt"])
+    told = ask("who-can", "kms:Decrypt", key)
+    found = {each["principal"]: each for each in told["principals"]}
+    assert found[session]["what"] == found[granted]["what"] == "session of a role"
+    assert found[federated]["what"] == "session of a federated user"
+    assert found[session]["ways"][0]["always"]
+    assert "grant" in found[granted]["ways"][0]
+    assert not {gone, f"arn:aws:iam::{A}:role/bare"} & set(found)
+    bare = {each["role"]: each for each in told["roles"]}[f"arn:aws:iam::{A}:role/bare"]
+    assert [each["principal"] for each in bare["assumedBy"]] == [user("dora")]
+    others = ask("who-can", "kms:Encrypt", key)["principals"]
+    assert not {session, granted, federated} & {each["principal"] for each in others}
+    iam.delete_role(RoleName="bare")
+
+
+def test_whoever_is_not_listed_is_among_those_who_can(scene, ask):
+    kms = scene.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    unlisted = {
+        "Effect": "Allow",
+        "NotPrincipal": {"AWS": [f"arn:aws:iam::{A}:root", f"arn:aws:iam::{B}:root"]},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+    }
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(KEY_POLICY[0], unlisted))
+    found = {each["principal"] for each in ask("who-can", "kms:Decrypt", key)["principals"]}
+    assert "every principal of every other account that is not listed" in found
+    assert user("eve", B) not in found
+    found = {each["principal"] for each in ask("who-can", "kms:Encrypt", key)["principals"]}
+    assert not [each for each in found if each.startswith("every")]
+
+
 def test_a_condition_that_is_given_is_settled(scene, ask):
     here = ask("who-can", "Decrypt", scene.alias, "--context", "aws:SourceIp=10.1.2.3")
     assert here["principals"]
@@ -607,6 +920,8 @@ def test_an_action_that_does_not_work_across_accounts_is_for_nobody_there(scene,
         (["s3:GetObject", "alias/explained"], "is not an action on keys"),
         (["kms:Decrypt", "no-such-key"], "there is no key"),
         (["kms:Decrypt", "arn:aws:kms"], "is not an ARN"),
+        (["kms:Nonsense", "alias/explained"], "there is no action `kms:Nonsense`"),
+        (["kms:Encrypt\x1b[31m", "alias/explained"], "is not an action on keys"),
     ],
 )
 def test_who_can_refuses_in_a_sentence(scene, strongroom, words, sentence):

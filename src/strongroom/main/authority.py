@@ -19,7 +19,7 @@ from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.keys.session import Session
 from strongroom.main.principals import of_identity, within
-from strongroom.policy.caller import Caller, Kind, Named
+from strongroom.policy.caller import OUTSIDE, Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.entities import Role, User
 from strongroom.policy.identity import Identity
@@ -54,6 +54,17 @@ _FIXED = (
     "kms:multiregion",
     "kms:resourcealiases",
 )  # beginnings of keys that no request changes
+
+
+def follows(name: str, resource: str) -> bool:
+    """Whether a condition key's value follows from who asks and for what, whatever the request has.
+
+    A request that is about no key may bring what a key would have: CreateKey does.
+    """
+    if name.startswith("aws:principaltag/"):
+        return True
+    of_keys = name.startswith("kms:") and name != "kms:calleraccount"
+    return name.startswith(_FIXED) and (not of_keys or ":key/" in resource)
 
 
 class NoSuchThing(SetupError):
@@ -131,8 +142,15 @@ class Authority:
             ) from None
         if caller.kind is Kind.ROOT:
             return self._within(principal.root(caller.arn.split(":")[1], caller.account))
+        if caller.kind is Kind.WEB_IDENTITY:
+            return Principal(caller, context={"aws:principalisawsservice": "false"})
         if caller.kind is Kind.SERVICE or not self._books.account_known(caller.account):
             return self.stranger(caller)
+        if caller.kind is Kind.FEDERATED:
+            raise NoSuchThing(
+                f"`{text}` does not tell whose session it is and which policies it brought; give the "
+                "id of a request that it made, or the ARN of the user who asked for it"
+            )
         arn = Arn.parse(text)
         kind, _, rest = arn.resource.partition("/")
         found: Identity | None = None
@@ -257,9 +275,9 @@ class Authority:
         known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
         return Asked(question, layers, Supposed(known, given))
 
-    def of_role(self, who: Principal, role: Identity, given: Context) -> Asked:
-        """May `who` have a session of a role?"""
-        question = Question(who.caller, "sts:AssumeRole", role.arn, role.account)
+    def of_role(self, who: Principal, action: str, role: Identity, given: Context) -> Asked:
+        """May `who` have a session of a role (`sts:AssumeRole`, ...)?"""
+        question = Question(who.caller, action, role.arn, role.account)
         standing = self._books.standing(role.account)
         known = OfRole(self._call(who, ""), role, standing, lambda: given)
         layers = who.layers(trust_policy(role), rcps=standing.rcps)
@@ -268,7 +286,12 @@ class Authority:
     def of_rest(self, who: Principal, action: str, resource: str, given: Context) -> Asked:
         """May `who` do what only its own policies decide?"""
         question = Question(who.caller, action, resource, who.account)
-        known = Circumstances(self._call(who, ""), lambda: given)
+        call = self._call(who, "")
+        known = (
+            OfKey(self._kms, call, None, lambda: given)
+            if action.lower().startswith("kms:")
+            else Circumstances(call, lambda: given)
+        )
         return Asked(question, who.layers(), Supposed(known, given))
 
     def _call(self, who: Principal, region: str) -> Call:
@@ -301,6 +324,8 @@ class Authority:
 
 
 def _stranger(caller: Caller) -> Principal:
+    if caller.kind in OUTSIDE:
+        return Principal(caller, context={"aws:principalisawsservice": "true"})
     return Principal(
         caller,
         identity=(_SUPPOSED,),

@@ -16,14 +16,18 @@ from typing import Any, Literal, NamedTuple
 from strongroom.audit import event
 from strongroom.audit.event import Event
 from strongroom.errors import SetupError
-from strongroom.policy.told import Told
+from strongroom.main import requested
+from strongroom.policy.told import Told, cut
+from strongroom.services.circumstances import Value, flag
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _MOST_OF_A_LINE = 4 << 20  # bytes; a record is at most a few hundred KB
 _HALVES = {"ReEncrypt": ("ReEncryptFrom", "ReEncryptTo")}
 """Operations that are weighed as two actions, on the first and the last key of their records."""
+_OF_ALIASES = frozenset({"CreateAlias", "DeleteAlias", "UpdateAlias"})
+"""Operations that are weighed on an alias, and on each key that it leads to or shall lead to."""
 
-
+_ON_SAME_KEY = "kms:reencryptonsamekey"
 _ENTITLING = frozenset(
     "CreateAlias CreateGrant DeleteAlias PutKeyPolicy RetireGrant RevokeGrant TagResource "
     "UntagResource UpdateAlias".split()
@@ -203,6 +207,8 @@ def halves(of: Event) -> list[Half]:
     service = of.eventSource.partition(".")[0]
     keys = [str(each.get("ARN", "")) for each in _array(of.resources)]
     if service == "kms":
+        if of.eventName in _OF_ALIASES:
+            return [Half(f"kms:{of.eventName}", place) for place in keys]
         names = _HALVES.get(of.eventName, (of.eventName,))
         places = [keys[0], keys[-1]] if len(names) > 1 and keys else keys[:1] or ["*"]
         return [Half(f"kms:{name}", place) for name, place in zip(names, places, strict=False)]
@@ -217,20 +223,53 @@ def seconds(of: Event) -> float:
     return datetime.fromisoformat(of.eventTime).timestamp()
 
 
-def circumstances(of: Event) -> Mapping[str, str]:
-    """The condition keys that a record tells, but for the encryption context."""
-    found = {
+def circumstances(of: Event) -> dict[str, Value]:
+    """The condition keys that a record tells, but for how its operation uses a key."""
+    found: dict[str, Value] = {
         "aws:currenttime": of.eventTime,
+        "aws:epochtime": str(int(seconds(of))),
+        "aws:requestedregion": of.awsRegion,
         "aws:sourceip": of.sourceIPAddress,
         "aws:securetransport": "true" if _object(of.tlsDetails) else "false",
     }
     if of.userAgent is not None:
         found["aws:useragent"] = of.userAgent
+    keys = [str(each.get("ARN", "")) for each in _array(of.resources)]
+    if of.eventName == "ReEncrypt" and (len(keys) > 1 or of.errorCode is None):
+        found[_ON_SAME_KEY] = flag(keys[0] == keys[-1])
     parameters = _object(of.requestParameters)
-    key_id = parameters.get("keyId")
-    if isinstance(key_id, str) and "alias/" in key_id:
-        found["kms:requestalias"] = key_id[key_id.index("alias/") :]
-    return found
+    return {**found, **requested.keys(of.eventSource, of.eventName, parameters)}
+
+
+def tells(of: Event, name: str) -> bool:
+    """Whether a record tells if its operation had a condition key, of those that operations bring."""
+    if name == _ON_SAME_KEY and of.eventName == "ReEncrypt":
+        return False  # of one that was denied its first half, the other key is not in the record
+    return requested.tells(of.eventSource, of.eventName, _object(of.requestParameters))
+
+
+def seen(then: Told) -> dict[str, Value | None]:
+    """The condition keys that statements asked for when a request was denied, in lower case, and
+    what they saw; None for what the request did not have.  What was cut is left out.
+    """
+    layers = then.get("layers")
+    return {
+        str(condition["key"]).lower(): _value(condition.get("seen"))
+        for layer in (layers if isinstance(layers, list) else ())
+        for statement in layer.get("statements", ())
+        for condition in statement.get("conditions", ())
+        if not cut(condition.get("seen"))
+    }
+
+
+def _value(seen: str | Sequence[str] | None) -> Value | None:
+    return seen if seen is None or isinstance(seen, str) else tuple(seen)
+
+
+def key_asked_for(of: Event, action: str) -> str | None:
+    """How the request named the key of an action."""
+    name = {"kms:ReEncryptFrom": "sourceKeyId", "kms:ReEncryptTo": "destinationKeyId"}
+    return _object(of.requestParameters).get(name.get(action, "keyId"))
 
 
 def encryption_context(of: Event, action: str) -> dict[str, str]:

@@ -13,9 +13,13 @@ from strongroom.errors import SetupError
 from strongroom.keys.session import Session
 from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.main import past, reaching
-from strongroom.main.authority import Asked, Authority
+from strongroom.main.actions import spelt
+from strongroom.main.authority import Asked, Authority, follows
 from strongroom.main.foundation import administered
+from strongroom.main.requested import is_own
+from strongroom.policy.decide import prepare
 from strongroom.policy.explain import explain
+from strongroom.policy.reach import open_keys
 from strongroom.policy.told import Told, told
 from strongroom.policy.variables import Context
 from strongroom.services.kms.circumstances import SYMMETRIC_USES, of_alias, of_context
@@ -75,10 +79,7 @@ def _of_past(authority: Authority, audit: Path, found: Event) -> Told:
     try:
         brought = past.session(audit, found)
         who = _who(authority, found, brought)
-        answer["now"] = now = [
-            _told(_asked(authority, who, half.action, half.resource, "", _context(found, half)))
-            for half in asked
-        ]
+        now = [_again(authority, who, found, half, then) for half in asked]
     except SetupError as fault:
         answer["unknown"] = str(fault)
         return answer
@@ -88,6 +89,7 @@ def _of_past(authority: Authority, audit: Path, found: Event) -> Told:
         answer["supposed"] = "the session brought no policies and tags: how it began is not logged"
     elif brought is not None and brought.provider:
         answer["supposed"] = "the session's token brought no tags: they are not logged"
+    answer["now"] = now
     if then is not None:
         answer["changed"] = _changed(then, now[0])
     else:
@@ -96,9 +98,44 @@ def _of_past(authority: Authority, audit: Path, found: Event) -> Told:
     return answer
 
 
-def _context(found: Event, half: past.Half) -> Context:
+def _again(
+    authority: Authority, who: Principal, found: Event, half: past.Half, then: Told | None
+) -> Told:
+    """What would be decided now on one question of a past request.
+
+    Unclear if that hangs on something that the log does not tell of the request.
+    """
+    if half.action == "kms:RetireGrant":
+        raise Unclear(
+            "a grant is retired by its own leave, and the record does not tell which it was"
+        )
+    seen = {} if then is None else past.seen(then)
+    given = {
+        name: value
+        for name, value in seen.items()
+        if value is not None and not follows(name, half.resource)
+    } | _context(found, half)
+    asked = _asked(authority, who, half.action, half.resource, "", given)
+
+    def told_of(name: str) -> bool:
+        return (
+            name in given
+            or name in seen
+            or past.tells(found, name)
+            or not is_own(name)
+            or asked.supposed.settled(name)
+        )
+
+    missing = open_keys(prepare(asked.question, asked.layers), told_of, asked.supposed)
+    if missing:
+        raise Unclear(f"it hangs on {', '.join(missing)}, which the record does not tell")
+    return _told(asked)
+
+
+def _context(found: Event, half: past.Half) -> dict[str, str | tuple[str, ...]]:
     return {
         **past.circumstances(found),
+        **of_alias(past.key_asked_for(found, half.action)),
         **of_context(past.encryption_context(found, half.action)),
     }
 
@@ -171,19 +208,38 @@ def _asked(
     service, colon, name = action.partition(":")
     if not colon or not name or not service.isalnum() or "*" in name:
         raise Unclear(f"`{action}` is not an action; write one as kms:Decrypt")
+    service, name = service.lower(), spelt(service, name)
+    action = f"{service}:{name}"
+    if action in _OF_ALIASES and resource.startswith("arn:") and ":alias/" in resource:
+        return authority.of_rest(who, action, resource, given)
     given = _implied(name, resource) | dict(given)
-    if service.lower() == "kms" and resource != "*":
-        return authority.of_key(who, _kms_action(action), authority.key(resource, region), given)
-    if action.lower() == "sts:assumerole":
-        return authority.of_role(who, authority.role(resource), given)
+    if service == "kms" and resource != "*":
+        return authority.of_key(who, name, authority.key(resource, region), given)
+    if action in _OF_ROLES:
+        return authority.of_role(who, action, authority.role(resource), given)
     return authority.of_rest(who, action, resource, given)
+
+
+_OF_ALIASES = frozenset({"kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"})
+"""Actions on an alias, which only the account's policies are about, and on its key."""
+
+_OF_ROLES = frozenset(
+    {
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:SetSourceIdentity",
+        "sts:TagSession",
+    }
+)
+"""Actions that a role's trust policy is about."""
 
 
 def _kms_action(action: str) -> str:
     service, colon, name = action.rpartition(":")
     if (colon and service.lower() != "kms") or not name.isalnum():
         raise Unclear(f"`{action}` is not an action on keys; write one as kms:Decrypt")
-    return name
+    return spelt("kms", name)
 
 
 def _implied(action: str, key: str) -> dict[str, str | tuple[str, ...]]:

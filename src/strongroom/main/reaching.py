@@ -11,11 +11,12 @@ lead to it.  docs/formats/explanation.md has it member by member.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from strongroom.keys.grant import is_service
 from strongroom.keys.key import Key
-from strongroom.main.authority import Asked, Authority
-from strongroom.policy.caller import Caller, Kind
+from strongroom.main.authority import Asked, Authority, NoSuchThing
+from strongroom.policy.caller import Caller, Kind, Named
 from strongroom.policy.compiled import Policy
 from strongroom.policy.decide import prepare
 from strongroom.policy.identity import Identity
@@ -31,6 +32,7 @@ _KINDS = {
     Kind.ROOT: "root user",
     Kind.USER: "user",
     Kind.SESSION: "role",
+    Kind.FEDERATED: "session of a federated user",
     Kind.SERVICE: "service",
 }
 
@@ -43,12 +45,12 @@ def who_can(authority: Authority, action: str, key: Key, given: Context) -> Told
         everybody += [authority.root(account), *map(authority.of_identity, identities)]
         known |= {each.arn: each for each in identities if each.kind == "role"}
     policy = access.key_policy(key.policy, tuple(key.principals.items()))
-    found = []
+    found, arns = [], []
     for who in (*everybody, *_outside(authority, _named(policy, _granted(authority, key)))):
         entry = _entry(who, _reached(authority.of_key(who, action, key, given)))
         if entry is not None:
             found.append(entry)
-    arns = [str(entry["principal"]) for entry in found]
+            arns.append(_role_of(who.caller))
     roles = list(_on_the_way(authority, everybody, known, arns, given))
     told: Told = {"action": f"kms:{action}", "key": key.arn, "principals": found}
     return told | _present("roles", roles)
@@ -70,10 +72,10 @@ def _on_the_way(
         role = roles[arn]
         found = []
         for who in (*everybody, *_outside(authority, _named(trust_policy(role), ()))):
-            entry = _entry(who, _reached(authority.of_role(who, role, given)))
+            entry = _entry(who, _reached(authority.of_role(who, "sts:AssumeRole", role, given)))
             if entry is not None:
                 found.append(entry)
-                arns.append(who.caller.arn)
+                arns.append(_role_of(who.caller))
         yield {"role": arn, "assumedBy": [*found, *_federated(role)]}
 
 
@@ -96,7 +98,15 @@ def _entry(who: Principal, found: Reach) -> Told | None:
 
 def _what(caller: Caller) -> str:
     nameless = caller.kind is Kind.USER and not caller.names
-    return "all of them" if nameless else _KINDS[caller.kind]
+    if nameless:
+        return "all of them"
+    return "session of a role" if ":assumed-role/" in caller.arn else _KINDS[caller.kind]
+
+
+def _role_of(caller: Caller) -> str:
+    """The ARN of the role that somebody has a session of; of anybody else her own."""
+    roles = [name for name, named in caller.names.items() if named is Named.LIMITED]
+    return next((name for name in roles if name.startswith("arn:")), caller.arn)
 
 
 def _way(way: Way) -> Told:
@@ -131,12 +141,17 @@ def _present(name: str, values: list[Told]) -> Told:
     return {name: values} if values else {}
 
 
-# Whom a policy or a grant names and who is not kept here
+# Whom a policy or a grant names and who is not kept here, as no session is
+
+_UNLISTED = "!"  # whoever is not listed
 
 
 def _named(policy: Policy, others: Iterable[str]) -> Iterator[str]:
     for statement in policy.statements:
-        if statement.principals is not None and statement.allow and not statement.not_principals:
+        if statement.principals is not None and statement.allow:
+            if statement.not_principals:
+                yield _UNLISTED
+                continue
             if statement.principals.everybody:
                 yield "*"
             yield from sorted(statement.principals.accounts)
@@ -152,21 +167,33 @@ def _granted(authority: Authority, key: Key) -> Iterator[str]:
 
 
 def _outside(authority: Authority, names: Iterable[str]) -> Iterator[Principal]:
-    for name in dict.fromkeys(names):
-        if name == "*":
-            yield authority.stranger(
-                Caller(Kind.USER, "", "every principal of every other account", {})
-            )
+    listed = dict.fromkeys(names)
+    for name in listed:
+        if name == "*" or (name == _UNLISTED and "*" not in listed):
+            unlisted = "" if name == "*" else " that is not listed"
+            everybody = f"every principal of every other account{unlisted}"
+            yield authority.stranger(Caller(Kind.USER, "", everybody, {}))
             continue
         try:
             caller = Caller.of_arn(name)
         except ValueError:
             continue  # the unique id of somebody who is gone, or of somebody here
-        if caller.kind is Kind.ROOT and not authority.known(caller.account):
+        if authority.known(caller.account):
+            yield from _session(authority, caller)
+        elif caller.kind is Kind.ROOT:
             arn = f"every principal of account {caller.account}"
             yield authority.stranger(Caller(Kind.USER, caller.account, arn, {}))
-        elif caller.kind is Kind.SERVICE or not authority.known(caller.account):
+        else:
             yield authority.stranger(caller)
+
+
+def _session(authority: Authority, caller: Caller) -> Iterator[Principal]:
+    """A session that is named by itself; of a federated user nothing is known but the name."""
+    if caller.kind is Kind.FEDERATED:
+        yield authority.stranger(caller)
+    elif ":assumed-role/" in caller.arn:
+        with suppress(NoSuchThing):  # and nobody can have a session of a role that is not there
+            yield authority.principal(caller.arn)
 
 
 def _federated(role: Identity) -> Iterator[Told]:

@@ -37,6 +37,13 @@ class Step:
     def certain(self) -> bool:
         return not self.conditions and not self.resource_open
 
+    @property
+    def open_keys(self) -> frozenset[str]:
+        """The condition keys that are open, as they are written; of variables, in lower case."""
+        keys = frozenset(each.written for each in self.conditions)
+        resources = self.heard.statement.resources
+        return keys | resources.keys if self.resource_open and resources is not None else keys
+
     def holds(self, context: Context) -> bool:
         return all(each.holds(context) for each in self.conditions) and (
             not self.resource_open or self.heard.statement.includes(self._arn, context)
@@ -70,9 +77,12 @@ class Way:
     @property
     def certain(self) -> bool:
         """Whether it holds in all circumstances."""
-        return all(need.steps[0].certain for need in self.needs) and (
-            self.grant is None or not self.grant.constrained
-        )
+        return self.certain_but_for_grant and (self.grant is None or not self.grant.constrained)
+
+    @property
+    def certain_but_for_grant(self) -> bool:
+        """Whether it holds in all circumstances in which its grant does."""
+        return all(need.steps[0].certain for need in self.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,20 @@ class Reach:
 def reach(prepared: Prepared, settled: Settled, context: Context) -> Reach:
     """`context` has the values of what is settled."""
     return _Reaching(prepared, settled, context).reach()
+
+
+def open_keys(prepared: Prepared, settled: Settled, context: Context) -> list[str]:
+    """The condition keys that could still turn the decision, as they are written; none if what is
+    settled decides.
+    """
+    found = reach(prepared, settled, context)
+    ways = [
+        way for way in found.ways if way.grant is None or way.grant.holds(prepared.action, context)
+    ]
+    if not ways or (any(way.certain_but_for_grant for way in ways) and not found.obstacles):
+        return []
+    steps = [step for way in ways for need in way.needs for step in need.steps]
+    return sorted({key for step in (*steps, *found.obstacles) for key in step.open_keys})
 
 
 class _Reaching:

@@ -20,7 +20,7 @@ from hashlib import sha256
 
 import msgspec
 
-from strongroom.policy.caller import Kind, Named
+from strongroom.policy.caller import OUTSIDE, Kind, Named
 from strongroom.policy.compiled import Policy, Statement
 from strongroom.policy.conditions import Condition
 from strongroom.policy.decide import Decision
@@ -108,8 +108,10 @@ def place(policy: Policy, statement: Statement) -> Told:
 
 
 def _weighed(explanation: Explanation) -> list[LayerVerdict]:
-    """The layers that had a say: a root user has no policies of its own, and needs none."""
-    if explanation.question.caller.kind is not Kind.ROOT:
+    """The layers that had a say: a root user has no policies of its own, and needs none; nor has
+    whoever is of no account.
+    """
+    if explanation.question.caller.kind not in (Kind.ROOT, *OUTSIDE):
         return list(explanation.layers)
     return [each for each in explanation.layers if each.layer is not Layer.IDENTITY]
 
@@ -179,6 +181,16 @@ def _values(values: Sequence[str]) -> list[str]:
     shown = [_cut(value) for value in values[:_MOST_VALUES]]
     return (
         shown if len(values) <= _MOST_VALUES else [*shown, f"and {len(values) - len(shown)} more"]
+    )
+
+
+def cut(values: str | Sequence[str] | None) -> bool:
+    """Whether something is missing of values that were told."""
+    if values is None:
+        return False
+    texts = (values,) if isinstance(values, str) else values
+    return len(texts) > _MOST_VALUES or any(
+        len(text) == _MOST_TEXT and text.endswith("…") for text in texts
     )
 
 

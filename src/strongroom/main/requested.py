@@ -1,0 +1,142 @@
+"""The condition keys that a past request had because of its operation, put together again.
+
+The services give them from the request (`Besides`); here they come from what the audit log kept of
+it, under CloudTrail's names.  Of operations that are not here the log does not tell them, but for
+those that the explanation of a denial has seen.
+
+Source: KMS Developer Guide, "AWS KMS condition keys"; IAM User Guide, "Available keys for AWS STS".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from strongroom.errors import Validation
+from strongroom.keys import rotation
+from strongroom.keys.grant_rules import require_pairs
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin, Usage
+from strongroom.services.circumstances import Value, flag, of_request_tags
+from strongroom.services.kms.circumstances import of_bypass, of_context
+from strongroom.services.kms.deletion import LONGEST_DAYS
+from strongroom.services.kms.policies import NAME
+
+Parameters = Mapping[str, Any]
+"""`requestParameters` of a record."""
+
+_OWN = ("aws:requesttag/", "aws:tagkeys", "iam:", "kms:", "organizations:", "sts:")
+"""Beginnings of the keys that an operation may have of its own."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a condition key, in lower case, is one that operations bring."""
+    return name.startswith(_OWN)
+
+
+def tells(source: str, operation: str, parameters: Parameters) -> bool:
+    """Whether the parameters of an operation tell all the keys that it had of its own."""
+    if "omitted" in parameters:
+        return False
+    return source == "kms.amazonaws.com" or operation == "AssumeRole"
+
+
+def keys(source: str, operation: str, parameters: Parameters) -> Mapping[str, Value]:
+    """The keys that an operation had of its own, but for how it uses a key."""
+    if not tells(source, operation, parameters):
+        return {}
+    of = _OF_OPERATIONS.get(operation)
+    return {} if of is None else of(parameters)
+
+
+def _of_role(parameters: Parameters) -> Mapping[str, Value]:
+    found = {
+        f"sts:{name.lower()}": parameters[name]
+        for name in ("roleSessionName", "externalId", "sourceIdentity")
+        if name in parameters
+    }
+    if parameters.get("transitiveTagKeys"):
+        found["sts:transitivetagkeys"] = tuple(parameters["transitiveTagKeys"])
+    return found | of_request_tags(_pairs(parameters, "key", "value"))
+
+
+def _of_key(parameters: Parameters) -> Mapping[str, Value]:
+    spec = parameters.get("keySpec") or parameters.get("customerMasterKeySpec") or SYMMETRIC_DEFAULT
+    usage = parameters.get("keyUsage") or Usage.ENCRYPT_DECRYPT.value
+    multi_region = bool(parameters.get("multiRegion"))
+    return {
+        "kms:keyspec": spec,
+        "kms:customermasterkeyspec": spec,
+        "kms:keyusage": usage,
+        "kms:customermasterkeyusage": usage,
+        "kms:keyorigin": parameters.get("origin") or Origin.AWS_KMS.value,
+        "kms:multiregion": flag(multi_region),
+        **({"kms:multiregionkeytype": "PRIMARY"} if multi_region else {}),
+        **of_bypass(parameters.get("bypassPolicyLockoutSafetyCheck")),
+        **of_request_tags(_pairs(parameters, "tagKey", "tagValue")),
+    }
+
+
+def _of_grant(parameters: Parameters) -> Mapping[str, Value]:
+    constraints = parameters.get("constraints") or {}
+    found: dict[str, Value] = {
+        f"kms:{name.lower()}": parameters[name] for name in _PARTIES if parameters.get(name)
+    }
+    found["kms:grantoperations"] = tuple(dict.fromkeys(parameters.get("operations", ())))
+    if constraints.get("sourceArn"):
+        found["kms:grantconstraintsourcearn"] = constraints["sourceArn"]
+    try:
+        equals, subset = require_pairs(
+            constraints.get("encryptionContextEquals"), constraints.get("encryptionContextSubset")
+        )
+    except Validation:  # and the request was refused for it
+        return found
+    if equals is not None:
+        found["kms:grantconstrainttype"] = "EncryptionContextEquals"
+    elif subset is not None:
+        found["kms:grantconstrainttype"] = "EncryptionContextSubset"
+    return found | of_context(dict(equals or subset or ()))
+
+
+_PARTIES = (
+    "granteePrincipal",
+    "granteeServicePrincipal",
+    "retiringPrincipal",
+    "retiringServicePrincipal",
+)
+
+
+def _of_policy(parameters: Parameters) -> Mapping[str, Value]:
+    bypass = of_bypass(parameters.get("bypassPolicyLockoutSafetyCheck"))
+    return bypass | {"kms:policyname": parameters.get("policyName") or NAME}
+
+
+def _of_deletion(parameters: Parameters) -> Mapping[str, Value]:
+    days = parameters.get("pendingWindowInDays", LONGEST_DAYS)
+    return {"kms:schedulekeydeletionpendingwindowindays": str(days)}
+
+
+def _of_rotation(parameters: Parameters) -> Mapping[str, Value]:
+    days = parameters.get("rotationPeriodInDays", rotation.DEFAULT_PERIOD_DAYS)
+    return {"kms:rotationperiodindays": str(days)}
+
+
+def _of_tags(parameters: Parameters) -> Mapping[str, Value]:
+    return of_request_tags(_pairs(parameters, "tagKey", "tagValue"))
+
+
+def _of_tag_keys(parameters: Parameters) -> Mapping[str, Value]:
+    return {"aws:tagkeys": tuple(parameters.get("tagKeys", ()))}
+
+
+def _pairs(parameters: Parameters, key: str, value: str) -> Mapping[str, str]:
+    return {str(tag[key]): str(tag.get(value, "")) for tag in parameters.get("tags", ())}
+
+
+_OF_OPERATIONS: Mapping[str, Callable[[Parameters], Mapping[str, Value]]] = {
+    "AssumeRole": _of_role,
+    "CreateGrant": _of_grant,
+    "CreateKey": _of_key,
+    "EnableKeyRotation": _of_rotation,
+    "PutKeyPolicy": _of_policy,
+    "ScheduleKeyDeletion": _of_deletion,
+    "TagResource": _of_tags,
+    "UntagResource": _of_tag_keys,
+}
