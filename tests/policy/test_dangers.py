@@ -129,6 +129,7 @@ PUBLIC = "none of them says who"
         ({"StringLike": {"aws:PrincipalArn": "*"}}, True),
         ({"StringLike": {"aws:PrincipalArn": ["arn:aws:iam::*:role/admin"]}}, True),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}, True),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::11*:role/admin"}}, True),
         ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{A}:role/*"}}, False),
         ({"StringLike": {"aws:PrincipalArn": [f"arn:aws:iam::{A}:role/a", "*"]}}, True),
         ({"ArnLikeIfExists": {"aws:SourceArn": "arn:aws:s3:::mine"}}, True),

@@ -108,9 +108,9 @@ def _filled(patterns: Iterable[str]) -> Iterator[str]:
     """ARNs that patterns match in a stranger's account, of those that leave the account open."""
     for pattern in patterns:
         parts = pattern.split(":", 5)
-        if len(parts) == 6 and re.fullmatch(r"[*?]+", parts[4]):
-            start, end = ":".join(parts[:4]), parts[5]
-            yield f"{_wild(start, 'x')}:{_STRANGER}:{_wild(end, 'x')}"
+        if len(parts) == 6 and re.search(r"[*?]", parts[4]):
+            start, account, end = ":".join(parts[:4]), parts[4], parts[5]
+            yield f"{_wild(start, 'x')}:{_wild(account, '9')}:{_wild(end, 'x')}"
 
 
 def _wild(pattern: str, filling: str) -> str:
