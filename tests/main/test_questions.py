@@ -580,6 +580,44 @@ def test_an_alias_is_a_resource_of_its_own(scene, ask, asker):
     scene.client("kms").delete_alias(AliasName="alias/zz")
 
 
+def test_retiring_is_asked_of_the_grants_alone(scene, ask, asker):
+    credentials, _ = asker
+    kms = scene.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    permit(scene, allow("kms:*"))
+    words = user("asker"), "kms:RetireGrant", key
+    assert ask("explain", *words)["decision"] == "ImplicitDeny"
+    permit(scene, allow("kms:Encrypt"))
+    assert ask("explain", *words)["decision"] == "ImplicitDeny"
+    made = kms.create_grant(
+        KeyId=key,
+        GranteePrincipal=user("carol"),
+        RetiringPrincipal=user("asker"),
+        Operations=["Decrypt"],
+    )
+    told = ask("explain", *words)
+    assert told["decidedBy"] == {"layer": "grant", "grant": made["GrantId"]}
+    assert ask("explain", user("carol"), *words[1:])["decision"] == "ImplicitDeny"
+    retire = {"KeyId": key, "GrantId": made["GrantId"]}
+    refused = id_of(lambda: scene.of("carol").retire_grant(**retire))
+    assert "does not tell which it was" in ask("explain", refused)["unknown"]
+    scene.client("kms", *credentials).retire_grant(**retire)
+    assert ask("explain", *words)["decision"] == "ImplicitDeny"
+
+
+def test_grants_that_somebody_may_retire_are_listed_of_a_principal(scene, ask, asker):
+    credentials, _ = asker
+    kms = scene.client("kms", *credentials)
+    listing = lambda name: id_of(  # noqa: E731
+        lambda: kms.list_retirable_grants(RetiringPrincipal=user(name))
+    )
+    permit(scene, allow("kms:ListRetirableGrants", user("carol")))
+    assert ask("explain", listing("carol"))["now"][0]["decision"] == "Allow"
+    told = ask("explain", listing("bob"))
+    assert told["then"]["resource"] == user("bob")
+    assert told["now"][0]["decision"] == "ImplicitDeny"
+
+
 def test_a_session_is_helped_by_a_policy_of_its_role(scene, ask):
     session = f"arn:aws:sts::{A}:assumed-role/app/one"
     told = ask("explain", session, "kms:Encrypt", scene.key)
@@ -921,6 +959,7 @@ def test_an_action_that_does_not_work_across_accounts_is_for_nobody_there(scene,
         (["kms:Decrypt", "no-such-key"], "there is no key"),
         (["kms:Decrypt", "arn:aws:kms"], "is not an ARN"),
         (["kms:Nonsense", "alias/explained"], "there is no action `kms:Nonsense`"),
+        (["kms:RetireGrant", "alias/explained"], "each grant says for itself"),
         (["kms:Encrypt\x1b[31m", "alias/explained"], "is not an action on keys"),
     ],
 )

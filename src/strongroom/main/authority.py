@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from strongroom.arn import Arn
+from strongroom.arn import Arn, partition_of, root_user
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import Fault, SetupError
 from strongroom.keys.alias import PREFIX as ALIAS
@@ -19,6 +19,7 @@ from strongroom.keys.grant import Grant
 from strongroom.keys.key import Key
 from strongroom.keys.session import Session
 from strongroom.main.principals import of_identity, within
+from strongroom.policy import grants as policy_grants
 from strongroom.policy.caller import OUTSIDE, Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Use, compile_policy
 from strongroom.policy.entities import Role, User
@@ -274,6 +275,20 @@ class Authority:
         question, layers = access.asked(who, action, key, standing, grants)
         known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
         return Asked(question, layers, Supposed(known, given))
+
+    def of_retirement(self, who: Principal, key: Key, given: Context) -> Asked:
+        """May `who` retire some grant of a key?  Its policy is not asked, only the grants."""
+        question = Question(who.caller, "kms:RetireGrant", key.arn, key.account)
+        caller = who.caller
+        means = {*caller.names, root_user(partition_of(key.region), caller.account)}
+        grants = [
+            policy_grants.Grant(grant.id, name, frozenset({"kms:retiregrant"}))
+            for grant in self.grants(key)
+            for name in grant.retirers
+            if name in means
+        ]
+        known = OfKey(self._kms, self._call(who, key.region), key, lambda: given)
+        return Asked(question, who.layers(grants=grants), Supposed(known, given))
 
     def of_role(self, who: Principal, action: str, role: Identity, given: Context) -> Asked:
         """May `who` have a session of a role (`sts:AssumeRole`, ...)?"""

@@ -178,7 +178,13 @@ def who_can(
     given: Context,
 ) -> Told:
     with _authority(data, root_key, passphrase) as authority:
-        return reaching.who_can(authority, _kms_action(action), authority.key(key, region), given)
+        name = _kms_action(action)
+        if name == "RetireGrant":
+            raise Unclear(
+                "each grant says for itself who may retire it; `aws kms list-grants` tells of them, and "
+                "`strongroom explain PRINCIPAL kms:RetireGrant KEY` whether one lets somebody"
+            )
+        return reaching.who_can(authority, name, authority.key(key, region), given)
 
 
 def context_of(conditions: Sequence[str], encryption: Sequence[str]) -> Context:
@@ -210,8 +216,13 @@ def _asked(
         raise Unclear(f"`{action}` is not an action; write one as kms:Decrypt")
     service, name = service.lower(), spelt(service, name)
     action = f"{service}:{name}"
-    if action in _OF_ALIASES and resource.startswith("arn:") and ":alias/" in resource:
+    of_alias_itself = (
+        action in _OF_ALIASES and resource.startswith("arn:") and ":alias/" in resource
+    )
+    if of_alias_itself or action == "kms:ListRetirableGrants":
         return authority.of_rest(who, action, resource, given)
+    if action == "kms:RetireGrant" and resource != "*":
+        return authority.of_retirement(who, authority.key(resource, region), given)
     given = _implied(name, resource) | dict(given)
     if service == "kms" and resource != "*":
         return authority.of_key(who, name, authority.key(resource, region), given)
@@ -247,7 +258,7 @@ def _implied(action: str, key: str) -> dict[str, str | tuple[str, ...]]:
     found = dict(of_alias(key))
     if action in SYMMETRIC_USES:
         found["kms:encryptionalgorithm"] = SYMMETRIC_DEFAULT
-    if action.endswith(("Grant", "Grants")):
+    if action in ("CreateGrant", "ListGrants", "RevokeGrant"):
         found |= of_grants()
     return found
 
