@@ -82,6 +82,21 @@ def test_good_documents(use):
         ),
         (
             Use.IDENTITY,
+            document(changed(OWN, Resource="arn:b:kms:::x")),
+            'Partition "b" is not valid for resource "arn:b:kms:::x".',
+        ),
+        (
+            Use.IDENTITY,
+            document(changed(OWN, Resource="arn:aws:a a:::x")),
+            "Vendor a a is not valid",
+        ),
+        (
+            Use.IDENTITY,
+            document(changed(OWN, Resource="arn:aws:k*:::x")),
+            "Resource vendor must be fully qualified and cannot contain regexes.",
+        ),
+        (
+            Use.IDENTITY,
             document(changed(OWN, Action="Decrypt")),
             "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
         ),
@@ -133,7 +148,9 @@ def test_refusals_in_aws_words(use, text, words):
         ({"Effect": "allow"}, Wrong.ELEMENT, "neither Allow nor Deny"),
         ({"NotAction": "s3:*"}, Wrong.ELEMENT, "both Action and NotAction"),
         ({"Action": "k*:Decrypt"}, Wrong.VENDOR, "not `service:Action`"),
-        ({"Resource": "arn:x:kms:a:b:c"}, Wrong.RESOURCE, "neither an ARN nor `*`"),
+        ({"Resource": "arn"}, Wrong.RESOURCE, "neither an ARN nor `*`"),
+        ({"Resource": "arn:x:kms:a:b:c"}, Wrong.PARTITION, "not a partition"),
+        ({"Resource": "arn:aws:k?s:a:b:c"}, Wrong.ANY_SERVICE, "a wildcard for a service"),
         ({"Condition": {"StrEquals": {"a:b": "c"}}}, Wrong.CONDITION, "no condition operator"),
         (
             {"Condition": {"NullIfExists": {"a:b": "true"}}},

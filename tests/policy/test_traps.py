@@ -238,7 +238,8 @@ def test_a_variable_in_a_resource():
         ("arn:aws:kms:us-east-?:*:key/1234*", True),
         ("arn:aws:kms:*", True),
         ("arn:aws:kms", True),  # in what belongs to a principal the rest is `*`
-        ("arn:aws:km*", True),
+        ("arn:aws:km*", False),  # no wildcard for a service
+        (KEY.replace(":kms:", ":*:"), False),
         ("arn:aws:kms:us-*:key/1234abcd-12ab-34cd-56ef-1234567890ab", True),  # runs past colons
         (f"arn:aws:kms:u*t-1:{A}:key/*", True),
         (f"arn:aws:kms:us*-x:{A}:key/*", False),
@@ -442,6 +443,25 @@ def test_constraints_of_grants():
     assert granted(operations=["DescribeKey"], constraints=equals, action="kms:DescribeKey") == (
         ALLOW
     )
+
+
+def test_the_source_of_a_grant_is_asked_wherever_a_service_asks():
+    bucket = "arn:aws:s3:::bucket"
+    constraints = {"SourceArn": bucket}
+
+    def by_service(context):
+        grant = {"GranteeServicePrincipal": "s3.amazonaws.com", "Operations": ["Decrypt"]}
+        grants = [grant | {"Constraints": constraints}]
+        case = {"resource_policy": policy(allow(principal=ROLE)), "grants": grants}
+        return decided("s3.amazonaws.com", context=context, **case)
+
+    assert by_service({"aws:SourceArn": bucket}) == ALLOW
+    assert by_service({"aws:SourceArn": bucket + "2"}) == IMPLICIT
+    assert by_service({}) == IMPLICIT
+    assert granted(constraints=constraints) == ALLOW  # she asks herself
+    for by in ({"aws:ViaAWSService": "true"}, {"kms:ViaService": "s3.us-east-1.amazonaws.com"}):
+        assert granted(constraints=constraints, context=by) == IMPLICIT
+        assert granted(constraints=constraints, context=by | {"aws:SourceArn": bucket}) == ALLOW
 
 
 # 20 to 22, 27

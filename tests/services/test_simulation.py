@@ -491,3 +491,21 @@ def test_what_takes_long_comes_in_smaller_pages(iam):
     assert max(sizes) < 9
     with invalid("The simulation has too many resources for policies of that size."):
         iam.simulate_custom_policy(**asked | {"ResourceArns": arns * 5})
+
+
+def test_what_takes_too_long_is_refused(iam):
+    hostile = document(
+        allow(
+            "s3:*", Condition={"StringLike": {"aws:UserAgent": [f"*?x{at}" for at in range(150)]}}
+        )
+    )
+    asked = {
+        "PolicyInputList": [hostile],
+        "ActionNames": [f"s3:Get{at}" for at in range(100)],
+        "ContextEntries": [entry("aws:UserAgent", "x" * 4000)],
+    }
+    with invalid("The simulation takes too long with policies and values like these."):
+        iam.simulate_custom_policy(**asked)
+    asked["ActionNames"] = ["s3:GetObject"]
+    (result,) = iam.simulate_custom_policy(**asked)["EvaluationResults"]
+    assert result["EvalDecision"] == IMPLICIT

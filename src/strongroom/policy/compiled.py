@@ -18,6 +18,7 @@ from strongroom.policy.actions import Selector
 from strongroom.policy.caller import Caller, Named
 from strongroom.policy.conditions import Condition, Test, compile_condition, together
 from strongroom.policy.document import Lines, Malformed, Node, Place, parse
+from strongroom.policy.effort import Undecidable
 from strongroom.policy.principals import Principals
 from strongroom.policy.resources import Resources, Short
 from strongroom.policy.variables import Context
@@ -101,7 +102,10 @@ class Statement:
     def includes(self, arn: str, context: Context) -> bool:
         if self.resources is None:
             return True
-        return self.resources.include(arn, context) is not self.not_resources
+        try:
+            return self.resources.include(arn, context) is not self.not_resources
+        except Undecidable:
+            return not self.allow
 
     @property
     def depends_for_resource(self) -> bool:
@@ -228,6 +232,8 @@ class _Reader:
             return f"it has an element `{min(unknown)}`, which is not known"
         if "Effect" not in members or members["Effect"].value not in ("Allow", "Deny"):
             return "its Effect is neither Allow nor Deny"
+        if not self._use.has_principals and {"Principal", "NotPrincipal"} & set(members):
+            return f"it names a principal, which {self._use.value} cannot"
         for one in ("Principal", "Action", "Resource"):
             if one in members and f"Not{one}" in members:
                 return f"it has both {one} and Not{one}"
@@ -236,6 +242,9 @@ class _Reader:
                 isinstance(item.value, str) for item in members[one].items
             ):
                 return f"its {one} is not text"
+        for one in ("Resource", "NotResource"):
+            if any(resources.has_any_service(text) for text in _texts(members.get(one))):
+                return f"its {one} has a wildcard for a service"
         if self._use.has_principals and not {"Principal", "NotPrincipal"} & set(members):
             return "it names no principal"
         condition = members.get("Condition")

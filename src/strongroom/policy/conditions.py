@@ -10,7 +10,8 @@
 What cannot be decided falls on the safe side, and which side that is depends on the effect of
 the statement: a Deny applies and an Allow does not.  That is so for an operator that is not
 known, a policy value that the operator cannot read, for a negated comparison with a request value
-of the wrong type, and for a request that says two things where one is meant (`Ambiguous`).
+of the wrong type, for a request that says two things where one is meant (`Ambiguous`), and for
+comparisons that would take too long (`effort`).
 
 Source: IAM User Guide, "Condition operators" and "Multivalued context keys".
 """
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from strongroom.policy import effort
+from strongroom.policy.effort import Undecidable
 from strongroom.policy.glob import Matcher
 from strongroom.policy.operators import OPERATORS, Operator, Unreadable
 from strongroom.policy.variables import Ambiguous, Context, Template, template
@@ -170,6 +173,7 @@ def _test(
         matching = make
 
         def passes(value: str, context: Context) -> bool:
+            effort.spend((len(fixed) + len(templates)) * (1 + len(value) // effort.AT_ONCE))
             matchers = list(fixed)
             for each in templates:
                 pattern = each.filled(context)
@@ -187,6 +191,7 @@ def _test(
     else:
 
         def passes(value: str, _context: Context) -> bool:
+            effort.spend(len(fixed) * (1 + len(value) // effort.AT_ONCE))
             try:
                 return any(matches(value) for matches in fixed) is not negated
             except Unreadable:
@@ -207,6 +212,8 @@ def _test(
                 return alone(value) is not negated
             except Unreadable:
                 return deny if negated else False
+            except Undecidable:
+                return deny
 
         return plain
 
@@ -227,8 +234,18 @@ def _test(
             return found.if_exists
         return any(passes(value, context) for value in _several(values))
 
-    return {"": single, "ForAllValues": for_all, "ForAnyValue": for_any}[found.set]
+    test = {"": single, "ForAllValues": for_all, "ForAnyValue": for_any}[found.set]
+
+    def decided(context: Context) -> bool:
+        try:
+            return test(context)
+        except Undecidable:
+            return deny
+
+    return decided
 
 
 def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(value, Ambiguous):
+        raise Undecidable
     return (value,) if isinstance(value, str) else value

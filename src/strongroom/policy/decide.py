@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from strongroom.policy import effort
 from strongroom.policy.caller import OUTSIDE, Caller, Kind, Named
 from strongroom.policy.compiled import Policy, Statement, Use
 from strongroom.policy.conditions import Condition, together
@@ -104,6 +105,7 @@ class Prepared(msgspec.Struct, eq=False):
     def decide(self, context: Context) -> Decision:
         if self.settled is not None:
             return self.settled
+        effort.begin()
         if self.unless is None or self.otherwise is None:
             return _combine(self, context)
         for decision in self.unless:
@@ -117,6 +119,7 @@ _NO_CONTEXT: Context = {}
 
 def prepare(question: Question, layers: Layers, known: Context = _NO_CONTEXT) -> Prepared:
     """`known` has the condition keys whose values are these in all circumstances."""
+    effort.begin()
     caller = question.caller
     action = question.action.lower()
     hear = _Hearing(question, action, known, bounded=bool(layers.boundaries))

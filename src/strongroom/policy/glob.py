@@ -2,7 +2,8 @@
 
 Policies are written by tenants and subjects are named by callers, so a backtracking matcher would
 hand both of them a way to stall the server.  Plain shapes, which make up nearly every real
-policy, are left to `str`; the rest runs on a bit-parallel automaton.
+policy, are left to `str`; the rest runs on a bit-parallel automaton, whose steps are counted
+(`effort`).
 
 Three readings of a pattern:
 
@@ -19,7 +20,10 @@ Source: IAM User Guide, "IAM JSON policy elements: Resource" and "condition oper
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property
+from typing import NamedTuple
+
+from strongroom.policy import effort
 
 Matcher = Callable[[str], bool]
 
@@ -34,6 +38,7 @@ Pattern = tuple[Token, ...]
 
 _SPLIT = re.compile(r"([*?])")
 _PARTS = 6  # of an ARN
+_POSITIONS = 4096  # of a pattern, that take twice the time of one
 
 
 def tokens(text: str) -> Pattern:
@@ -46,7 +51,6 @@ def everything(pattern: Pattern) -> bool:
     return pattern == (Wild.ANY,)
 
 
-@lru_cache(maxsize=4096)
 def like(pattern: Pattern) -> Matcher:
     """A predicate over whole strings."""
     match pattern:
@@ -60,10 +64,9 @@ def like(pattern: Pattern) -> Matcher:
             return lambda subject: subject.startswith(head)
         case (Wild.ANY, str(tail)):
             return lambda subject: subject.endswith(tail)
-    return _pieces(pattern) if Wild.ONE not in pattern else _automaton(pattern, arn=False)
+    return _pieces(pattern) if Wild.ONE not in pattern else _Automaton(pattern, arn=False).matches
 
 
-@lru_cache(maxsize=4096)
 def resource(pattern: Pattern) -> Matcher:
     """A predicate over ARNs, or over `*`, which stands for no resource in particular."""
     match pattern:
@@ -73,7 +76,7 @@ def resource(pattern: Pattern) -> Matcher:
             return lambda subject: subject == text
     if _is_free(pattern):
         return _pieces(pattern)
-    return _automaton(pattern, arn=True)
+    return _Automaton(pattern, arn=True).matches
 
 
 def _is_free(pattern: Pattern) -> bool:
@@ -121,7 +124,6 @@ def _pieces(pattern: Pattern) -> Matcher:
     return matches
 
 
-@lru_cache(maxsize=4096)
 def arn_like(pattern: Pattern) -> Matcher:
     """A predicate over ARNs for ArnLike and ArnEquals; a lone `*` takes any text."""
     if everything(pattern):
@@ -155,9 +157,54 @@ def _split(pattern: Pattern) -> list[Pattern]:
     return [tuple(part) for part in parts]
 
 
-def _automaton(pattern: Sequence[Token], *, arn: bool) -> Matcher:
-    # Bit i of `live` means: the first i characters of the pattern, stars aside, are matched.  A
-    # star adds no position of its own; it lets the position that it stands at wait.
+class _Automaton:
+    """Bit i of `live` means: the first i characters of the pattern, stars aside, are matched.
+
+    A star adds no position of its own; it lets the position that it stands at wait.
+    """
+
+    def __init__(self, pattern: Pattern, *, arn: bool) -> None:
+        self._pattern = pattern
+        self._arn = arn
+        wild = pattern.count(Wild.ONE)
+        self._least = wild + sum(len(token) for token in pattern if isinstance(token, str))
+        self._step = 1 + self._least // _POSITIONS
+
+    @cached_property
+    def _moves(self) -> "_Moves":
+        # Made when first needed: most patterns of most policies meet only what is too short.
+        return _moves(self._pattern, arn=self._arn)
+
+    def matches(self, subject: str) -> bool:
+        """Undecidable if that would take too many steps."""
+        if len(subject) < self._least:
+            return False
+        effort.spend((len(subject) + self._least + 1) * self._step)  # `_moves` included
+        literal, one_inside, waits_inside, one_colon, waits_colon, accepted = self._moves
+        known = literal.get
+        live = 1
+        for char in subject:
+            if char == ":":
+                live = (live & (known(char, 0) | one_colon)) << 1 | (live & waits_colon)
+            else:
+                live = (live & (known(char, 0) | one_inside)) << 1 | (live & waits_inside)
+            if not live:
+                return False
+        return bool(live & accepted)
+
+
+class _Moves(NamedTuple):
+    """Sets of positions, as bits: where a character, any character, and any run of them may come."""
+
+    literal: dict[str, int]
+    one_inside: int
+    waits_inside: int
+    one_colon: int
+    waits_colon: int
+    accepted: int
+
+
+def _moves(pattern: Sequence[Token], *, arn: bool) -> _Moves:
     literal: dict[str, int] = {}
     one_inside = one_across = waits_inside = waits_across = 0
     here = 1
@@ -180,22 +227,8 @@ def _automaton(pattern: Sequence[Token], *, arn: bool) -> Matcher:
                 literal[char] = literal.get(char, 0) | here
                 here <<= 1
                 colons += char == ":"
-    accepted = here
     one_inside |= one_across
     waits_inside |= waits_across
     # Outside ARNs a colon is a character like any other.
     one_colon, waits_colon = (one_across, waits_across) if arn else (one_inside, waits_inside)
-    known = literal.get
-
-    def matches(subject: str) -> bool:
-        live = 1
-        for char in subject:
-            if char == ":":
-                live = (live & (known(char, 0) | one_colon)) << 1 | (live & waits_colon)
-            else:
-                live = (live & (known(char, 0) | one_inside)) << 1 | (live & waits_inside)
-            if not live:
-                return False
-        return bool(live & accepted)
-
-    return matches
+    return _Moves(literal, one_inside, waits_inside, one_colon, waits_colon, here)

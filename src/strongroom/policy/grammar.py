@@ -18,6 +18,7 @@ from strongroom.policy import actions, conditions
 from strongroom.policy.compiled import Use, written
 from strongroom.policy.document import Lines, Malformed, Node, Place, parse
 from strongroom.policy.principals import KINDS
+from strongroom.policy.resources import has_any_service
 
 
 class Wrong(Enum):
@@ -29,6 +30,9 @@ class Wrong(Enum):
     NO_ACTION = auto()
     NO_RESOURCE = auto()
     RESOURCE = auto()
+    PARTITION = auto()  # of a resource
+    SERVICE = auto()  # of a resource
+    ANY_SERVICE = auto()  # a wildcard for it
     VENDOR = auto()
     SID = auto()
     PRINCIPAL = auto()
@@ -52,7 +56,8 @@ _ELEMENTS = frozenset(
 _OWN = (Use.IDENTITY, Use.BOUNDARY, Use.SESSION)  # of a principal
 _SID = re.compile(r"[A-Za-z0-9]*")
 _CHARACTERS = re.compile(r"[\t\n\r\x20-\xff]*")
-_ARN = re.compile(r"(arn):([a-z*?-]+):([a-zA-Z0-9*?-]*)(?::.*)?", re.DOTALL)
+_ARN = re.compile(r"arn:([^:]+):([^:]*)(?::.*)?", re.DOTALL)
+_SERVICE = re.compile(r"[a-zA-Z0-9-]*")
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*|\*")
 # The name of an OpenID Connect provider, which its keys begin with, may have a path.
 _KEY = re.compile(r"[A-Za-z0-9.-]+(?:/\S*)?:[^\s].*", re.DOTALL)
@@ -111,6 +116,13 @@ def _of_iam(fault: Fault) -> str:
             return "Policy statement must contain resources."
         case Wrong.RESOURCE:
             return f'Resource {fault.value} must be in ARN format or "*".'
+        case Wrong.PARTITION:
+            partition = fault.value.split(":")[1]
+            return f'Partition "{partition}" is not valid for resource "{fault.value}".'
+        case Wrong.SERVICE:
+            return f"Vendor {fault.value.split(':')[2]} is not valid"
+        case Wrong.ANY_SERVICE:
+            return "Resource vendor must be fully qualified and cannot contain regexes."
         case Wrong.VENDOR:
             return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
         case Wrong.SID:
@@ -295,17 +307,21 @@ class _Reader:
                 text = item.value
                 if not isinstance(text, str):
                     yield self._fault(Wrong.ELEMENT, "a resource is text", item)
-                elif text != "*" and not self._is_arn(text):
-                    yield self._fault(
-                        Wrong.RESOURCE, f"`{text}` is neither an ARN nor `*`", item, text
-                    )
+                elif text != "*":
+                    yield from self._of_arn(text, item)
 
-    def _is_arn(self, text: str) -> bool:
+    def _of_arn(self, text: str, item: Node) -> Iterator[Fault]:
         match = _ARN.fullmatch(text)
-        if match is None or not _PARTITION.fullmatch(match[2]):
-            return False
-        short = text.count(":") < 5
-        return not (short and self._use is Use.RCP)
+        if match is None or (text.count(":") < 5 and self._use is Use.RCP):
+            yield self._fault(Wrong.RESOURCE, f"`{text}` is neither an ARN nor `*`", item, text)
+        elif not _PARTITION.fullmatch(match[1]):
+            reason = f"`{match[1]}` is not a partition"
+            yield self._fault(Wrong.PARTITION, reason, item, text)
+        elif has_any_service(text):
+            reason = f"`{text}` has a wildcard for a service"
+            yield self._fault(Wrong.ANY_SERVICE, reason, item, text)
+        elif not _SERVICE.fullmatch(match[2]):
+            yield self._fault(Wrong.SERVICE, f"`{match[2]}` is not a service", item, text)
 
     def _conditions(self, node: Node) -> Iterator[Fault]:
         if not isinstance(node.value, dict):

@@ -2,7 +2,8 @@
 
 Constraints look at the encryption context: `equals` wants exactly these pairs, `subset` these and
 perhaps more.  A pair's key is compared without regard to case, its value with it.  DescribeKey and
-RetireGrant are not constrained.  `source_arn` is asked only where an AWS service makes the call.
+RetireGrant are not constrained.  `source_arn` is asked only where an AWS service makes the call:
+as itself, or on behalf of somebody.
 
 Source: KMS Developer Guide, "Grants in AWS KMS"; API Reference, GrantConstraints.
 """
@@ -14,6 +15,7 @@ from strongroom.policy.caller import Caller, Kind, Named
 from strongroom.policy.variables import Context
 
 CONTEXT = "kms:encryptioncontext:"
+_BY_SERVICE = ("aws:viaawsservice", "aws:principalisawsservice")
 _UNCONSTRAINED = ("kms:describekey", "kms:retiregrant")
 
 
@@ -59,7 +61,11 @@ class Grant:
     def _from_source(self, action: str, context: Context) -> bool:
         if action == "kms:retiregrant":
             return True
-        by_service = any(key in context for key in ("aws:sourcearn", "kms:viaservice"))
+        by_service = (
+            ("." in self.grantee and ":" not in self.grantee)  # a service, by its name
+            or any(key in context for key in ("aws:sourcearn", "kms:viaservice"))
+            or any(context.get(key) == "true" for key in _BY_SERVICE)
+        )
         return not by_service or context.get("aws:sourcearn") == self.source_arn
 
 

@@ -7,6 +7,7 @@ in a service control policy likewise; in a resource control policy never.
 Source: IAM User Guide, "IAM JSON policy elements: Resource"; short ARNs as measured by others.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,14 @@ from strongroom.policy.glob import Matcher, Pattern, resource, tokens
 from strongroom.policy.variables import Context, Template, Variable, template
 
 _PARTS = 6
+
+
+_ANY_SERVICE = re.compile(r"arn:[^:]*:[^:]*[*?]")
+
+
+def has_any_service(text: str) -> bool:
+    """Whether an ARN has a wildcard in its service, where none may be."""
+    return _ANY_SERVICE.match(text) is not None
 
 
 class Short(Enum):

@@ -2,7 +2,8 @@
 
 Only documents of version 2012-10-17 have them; in older ones `${` is text.  `${*}`, `${?}` and `${$}`
 are the characters themselves.  What is put in is never a wildcard, whoever chose it.  A key
-without a value and without a default, or with several values, leaves the whole without a value.
+without a value and without a default, or with several values, leaves the whole without a value;
+one of which the request says two things leaves it undecidable.
 
 Source: IAM User Guide, "IAM policy elements: Variables and tags".
 """
@@ -11,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from strongroom.policy import effort
+from strongroom.policy.effort import Undecidable
 from strongroom.policy.glob import Pattern, tokens
 
 Context = Mapping[str, str | tuple[str, ...]]
@@ -39,17 +42,22 @@ class Template(NamedTuple):
     parts: tuple[Pattern | Variable, ...]
 
     def filled(self, context: Context) -> Pattern | None:
-        """The pattern with everything put in; None if something has no value."""
+        """The pattern with everything put in; None if something has no value; Undecidable."""
         whole: list[object] = []
+        length = 0
         for part in self.parts:
             if not isinstance(part, Variable):
                 whole.extend(part)
                 continue
             value = context.get(part.key, part.default)
+            if isinstance(value, Ambiguous):
+                raise Undecidable
             if not isinstance(value, str):
                 return None
             if value:
                 whole.append(value)
+                length += len(value)
+        effort.spend(length // effort.AT_ONCE)
         return tuple(whole)  # type: ignore[arg-type]
 
     def text(self, context: Context) -> str | None:

@@ -2,7 +2,8 @@
 
 What an action comes to is `policy.simulation`'s; here it is asked for each resource and said on the
 wire.  How much one request may have compared is bounded: every string of every policy counts for
-each action and resource, and more for each 100 characters of what it is compared with.
+each action and resource, and more for each 100 characters of what it is compared with; and so are the
+steps of matching that it takes (`policy.effort`).
 
 Source: IAM API Reference, EvaluationResult, ResourceSpecificResult, Statement; the keys of
 EvalDecisionDetails and the names of sources as in its sample answers.
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from strongroom.errors import InvalidInput
-from strongroom.policy import context_keys, simulation
+from strongroom.policy import context_keys, effort, simulation
 from strongroom.policy.compiled import Policy, Span, Use, compile_policy
 from strongroom.policy.layers import Layer, Layers, Question, Verdict
 from strongroom.policy.simulation import Outcome
@@ -23,6 +24,7 @@ from strongroom.wire.shapes import iam as shapes
 
 _MOST_COMPARED = 3_000_000
 _AT_LEAST = 100  # strings, that a decision costs as much as
+_MOST_STEPS = 20 * effort.MOST  # of matching, in one request
 _DECISIONS = {
     Verdict.ALLOW: "allowed",
     Verdict.IMPLICIT_DENY: "implicitDeny",
@@ -49,10 +51,12 @@ class Simulation:
     owner: str  # account, of resources whose ARNs name none
     entries: Mapping[str, Value | None]
     _keys: dict[str, str] = field(init=False)  # that policies look at, to how they are written
+    _begun: int = field(init=False)
     _resource_policies: dict[Use, Policy] = field(default_factory=dict)
     _positions: dict[Policy, list[Span]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._begun = effort.spent()
         policies = [*self.supposed.identity, *(self.supposed.boundaries or ())]
         self._keys = context_keys.of_documents(policy.text for policy in policies)
 
@@ -115,6 +119,8 @@ class Simulation:
         )
 
     def _result(self, action: str, resource: str) -> "_Result":
+        if effort.spent() - self._begun > _MOST_STEPS:
+            raise InvalidInput("The simulation takes too long with policies and values like these.")
         account = simulation_inputs.account_of(resource, self.owner)
         question = Question(self.who.caller, action, resource, account)
         layers = replace(self.supposed, resource=self._of_resources(question))
