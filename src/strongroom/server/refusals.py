@@ -12,8 +12,6 @@ from uuid import uuid4
 import msgspec
 
 from strongroom.server.http import Answer
-from strongroom.wire import faults
-from strongroom.wire.protocol import CONTENT_TYPE, Protocol, request_id_line
 
 _CODES = {
     408: "RequestTimeoutException",
@@ -35,10 +33,13 @@ class Refused(Exception):
     def answer(self, *, form: bool = False) -> Answer:
         code, request_id = _CODES.get(self.status, _MALFORMED), str(uuid4())
         if form:
-            name = code.removesuffix("Exception")
+            # The listener brings no other room until somebody sends a form that is refused.
+            from strongroom.wire import faults
+
+            kind, name = "text/xml", code.removesuffix("Exception")
             body = faults.xml(name, self.status, self.message, request_id)
         else:
+            kind = "application/x-amz-json-1.1"
             body = msgspec.json.encode({"__type": code, "message": self.message})
-        kind = CONTENT_TYPE[Protocol.QUERY if form else Protocol.JSON11]
-        headers = b"Content-Type: %b\r\n" % kind + request_id_line(request_id)
-        return Answer(self.status, headers, body)
+        headers = f"Content-Type: {kind}\r\nx-amzn-RequestId: {request_id}\r\n"
+        return Answer(self.status, headers.encode(), body)
