@@ -10,6 +10,7 @@ Source: IAM User Guide, "AWS global condition context keys".
 from collections.abc import Callable, ItemsView, Iterator, Mapping
 
 from strongroom.policy.moments import iso8601
+from strongroom.policy.variables import Ambiguous
 from strongroom.services.call import Call
 
 Value = str | tuple[str, ...]
@@ -95,5 +96,19 @@ def of_request_tags(tags: Mapping[str, str]) -> dict[str, Value]:
     """aws:RequestTag/... and aws:TagKeys."""
     if not tags:
         return {}
-    found: dict[str, Value] = {f"aws:requesttag/{name.lower()}": tags[name] for name in tags}
-    return found | {"aws:tagkeys": tuple(tags)}
+    return by_name("aws:requesttag/", tags) | {"aws:tagkeys": tuple(tags)}
+
+
+def by_name(prefix: str, named: Mapping[str, str]) -> dict[str, Value]:
+    """A condition key of each name.  Policies do not tell names apart by case: those that differ by
+    nothing else are one key, which says two things.
+    """
+    found: dict[str, Value] = {}
+    for name, value in named.items():
+        key = prefix + name.lower()
+        before = found.get(key)
+        if before is None:
+            found[key] = value
+        else:
+            found[key] = Ambiguous((*((before,) if isinstance(before, str) else before), value))
+    return found

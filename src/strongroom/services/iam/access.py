@@ -19,8 +19,7 @@ from strongroom.policy.layers import Layer, Question, Verdict
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances, of_request_tags
-from strongroom.services.resource_tags import of_resource_tags
+from strongroom.services.circumstances import Circumstances, by_name, of_request_tags
 from strongroom.wire.shapes.iam import Tag
 
 NOTHING: Context = {}
@@ -90,7 +89,11 @@ def _owner(resource: str) -> str:
 
 def of_resource(tags: Mapping[str, str], boundary: str = "") -> Context:
     """The keys that the tags and the permissions boundary of the resource itself fill."""
-    return {**of_resource_tags(tags, "aws", "iam"), **of_boundary(boundary)}
+    return {
+        **by_name("aws:resourcetag/", tags),
+        **by_name("iam:resourcetag/", tags),
+        **of_boundary(boundary),
+    }
 
 
 def of_boundary(arn: str | None) -> Context:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from strongroom.keys.key import Key
 from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.policy.organization import Standing
-from strongroom.policy.variables import Ambiguous, Context
+from strongroom.policy.variables import Context
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, Value, flag
+from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, flag
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
@@ -50,7 +50,8 @@ class OfKey(Circumstances):
             return self._kms.books.about(key).aliases
         if name.startswith(_TAG):
             tags = self._kms.books.about(key).tags
-            return next((tags[tag] for tag in tags if tag.lower() == name[len(_TAG) :]), None)
+            same = {tag: tags[tag] for tag in tags if tag.lower() == name[len(_TAG) :]}
+            return by_name(_TAG, same).get(name)
         return None
 
 
@@ -81,15 +82,7 @@ def of_context(pairs: Mapping[str, str] | None) -> dict[str, Value]:
     """What an encryption context is to policies; nothing, if it is empty."""
     if not pairs:
         return {}
-    found: dict[str, Value] = {"kms:encryptioncontextkeys": tuple(pairs)}
-    for key, value in pairs.items():
-        name = f"kms:encryptioncontext:{key.lower()}"
-        before = found.get(name)
-        if before is None:
-            found[name] = value
-        else:  # two keys that differ by case alone, and policies tell them apart no more
-            found[name] = Ambiguous((*((before,) if isinstance(before, str) else before), value))
-    return found
+    return by_name("kms:encryptioncontext:", pairs) | {"kms:encryptioncontextkeys": tuple(pairs)}
 
 
 def of_alias(key_id: str | None) -> dict[str, Value]:

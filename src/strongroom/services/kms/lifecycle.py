@@ -11,7 +11,7 @@ from strongroom.keys import states
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Value, of_request_tags
+from strongroom.services.circumstances import Value, by_name, of_request_tags
 from strongroom.services.kms import access, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass
 from strongroom.services.kms.identifiers import any_form, id_or_arn
@@ -74,7 +74,8 @@ def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:
     }
     if rq.MultiRegion:
         found["kms:multiregionkeytype"] = "PRIMARY"
-    return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck) | of_request_tags(tags)
+    of_tags = of_request_tags(tags) | by_name("aws:resourcetag/", tags)
+    return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck) | of_tags
 
 
 def _require_kind(rq: CreateKeyRequest) -> None:

@@ -14,7 +14,7 @@ from strongroom.policy.layers import Question
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances, of_request_tags
+from strongroom.services.circumstances import Circumstances, by_name, of_request_tags
 from strongroom.wire.shapes.organizations import Tag
 
 NOTHING: Context = {}
@@ -54,4 +54,4 @@ def of_tag_keys(keys: Sequence[str]) -> Context:
 
 
 def of_resource(tags: Mapping[str, str]) -> Context:
-    return {f"aws:resourcetag/{key.lower()}": value for key, value in tags.items()}
+    return by_name("aws:resourcetag/", tags)

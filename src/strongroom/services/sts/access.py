@@ -14,8 +14,7 @@ from strongroom.policy.layers import Question
 from strongroom.policy.organization import Standing
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, Value, nothing
-from strongroom.services.resource_tags import of_resource_tags
+from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, nothing
 from strongroom.services.sts.world import Sts
 
 _ADMITTED = {
@@ -43,7 +42,8 @@ class OfRole(Circumstances):
         if name == "aws:resourceaccount":
             return self._role.account
         if name.startswith(("aws:resourcetag/", "iam:resourcetag/")):
-            return of_resource_tags(self._role.tags, "aws", "iam").get(name)
+            tags = self._role.tags
+            return (by_name("aws:resourcetag/", tags) | by_name("iam:resourcetag/", tags)).get(name)
         return self._standing.of_resource().get(name)
 
 

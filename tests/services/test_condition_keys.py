@@ -1,0 +1,154 @@
+"""What conditions see of a request, end to end: keys that every service fills, and tags."""
+
+import contextlib
+import secrets
+
+import pytest
+from answers import refused
+from botocore.exceptions import ClientError
+from organization_tree import Clients, Tree, allow, deny, digits, document
+
+
+@pytest.fixture
+def clients(endpoint, region):
+    with contextlib.closing(Clients(endpoint, region)) as made:
+        yield made
+
+
+class Account:
+    """An account of its own, and users of it."""
+
+    def __init__(self, clients, number):
+        self.id, self.clients = number, clients
+        self.iam = clients.of("iam", number)
+        self.kms = clients.of("kms", number)
+
+    def user(self, *statements):
+        """A new user's credentials."""
+        name = f"u{secrets.token_hex(6)}"
+        self.iam.create_user(UserName=name)
+        self.iam.put_user_policy(
+            UserName=name, PolicyName="own", PolicyDocument=document(*statements)
+        )
+        return self.iam.create_access_key(UserName=name)["AccessKey"]
+
+    def asks(self, service, *statements):
+        """A client of a new user's."""
+        return self.clients.by(service, self.user(*statements))
+
+
+@pytest.fixture
+def own(clients):
+    return Account(clients, digits())
+
+
+@pytest.fixture
+def key(own):
+    return own.kms.create_key()["KeyMetadata"]["Arn"]
+
+
+@contextlib.contextmanager
+def denied():
+    with pytest.raises(ClientError) as caught:
+        yield
+    error = caught.value.response["Error"]
+    assert error["Code"] in ("AccessDeniedException", "AccessDenied"), error
+
+
+def tags(*pairs):
+    return [{"TagKey": key, "TagValue": value} for key, value in pairs]
+
+
+def when(key, value, operator="StringEquals"):
+    return {"Condition": {operator: {key: value}}}
+
+
+# Tags
+
+
+TWICE = [("Project", "evil"), ("project", "ok")]
+BY_REQUEST = when("aws:RequestTag/Project", "ok")
+
+
+@pytest.mark.parametrize("pairs", [TWICE, TWICE[::-1]])
+def test_request_tags_that_differ_by_case_alone_are_allowed_nothing(own, key, pairs):
+    kms = own.asks("kms", allow(["kms:CreateKey", "kms:TagResource"], **BY_REQUEST))
+    kms.create_key(Tags=tags(("pROJECT", "ok")))
+    kms.tag_resource(KeyId=key, Tags=tags(("Project", "ok"), ("other", "evil")))
+    for refused_pairs in (pairs, [("Project", "evil")]):
+        with denied():
+            kms.create_key(Tags=tags(*refused_pairs))
+        with denied():
+            kms.tag_resource(KeyId=key, Tags=tags(*refused_pairs))
+
+
+@pytest.mark.parametrize("pairs", [TWICE, TWICE[::-1]])
+def test_request_tags_that_differ_by_case_alone_escape_no_deny(own, key, pairs):
+    for statement in (
+        deny("kms:*", **when("aws:RequestTag/Project", "evil")),
+        deny("kms:*", **when("aws:RequestTag/Project", "ok", "StringNotEquals")),
+    ):
+        kms = own.asks("kms", allow("kms:*"), statement)
+        kms.create_key(Tags=tags(("Project", "ok")))
+        with denied():
+            kms.create_key(Tags=tags(*pairs))
+        with denied():
+            kms.tag_resource(KeyId=key, Tags=tags(*pairs))
+
+
+def test_tags_of_a_key_that_differ_by_case_alone_allow_nothing(own, key):
+    condition = when("aws:ResourceTag/Project", "ok")
+    kms = own.asks("kms", allow("kms:Encrypt", **condition))
+    barred = own.asks("kms", allow("kms:*"), deny("kms:Encrypt", **condition))
+    own.kms.tag_resource(KeyId=key, Tags=tags(("project", "ok")))
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    with denied():
+        barred.encrypt(KeyId=key, Plaintext=b"x")
+    own.kms.tag_resource(KeyId=key, Tags=tags(("Project", "evil")))
+    with denied():
+        kms.encrypt(KeyId=key, Plaintext=b"x")
+    with denied():
+        barred.encrypt(KeyId=key, Plaintext=b"x")
+    own.kms.untag_resource(KeyId=key, TagKeys=["project"])
+    barred.encrypt(KeyId=key, Plaintext=b"x")
+
+
+def test_tags_of_organizations_that_differ_by_case_alone(clients):
+    tree = Tree(clients, enabled=())
+    unit = tree.unit("unit")
+    manager = Account(clients, tree.manager)
+    ask = manager.asks("organizations", allow("organizations:TagResource", **BY_REQUEST))
+    ask.tag_resource(ResourceId=unit, Tags=[{"Key": "Project", "Value": "ok"}])
+    with denied():
+        ask.tag_resource(
+            ResourceId=unit, Tags=[{"Key": name, "Value": value} for name, value in TWICE]
+        )
+
+
+def test_tags_of_a_policy_that_differ_by_case_alone(own):
+    both = [{"Key": name, "Value": value} for name, value in TWICE]
+    everything = document(allow("*"))
+    iam = own.asks("iam", allow("iam:CreatePolicy", **BY_REQUEST))
+    iam.create_policy(PolicyName="one", PolicyDocument=everything, Tags=both[1:])
+    with denied():
+        iam.create_policy(PolicyName="two", PolicyDocument=everything, Tags=both)
+    made = own.iam.create_policy(PolicyName="two", PolicyDocument=everything, Tags=both[1:])
+    arn = made["Policy"]["Arn"]
+    for prefix in ("aws", "iam"):
+        iam = own.asks("iam", allow("iam:GetPolicy", **when(f"{prefix}:ResourceTag/Project", "ok")))
+        iam.get_policy(PolicyArn=arn)
+        own.iam.tag_policy(PolicyArn=arn, Tags=both[:1])
+        with denied():
+            iam.get_policy(PolicyArn=arn)
+        own.iam.untag_policy(PolicyArn=arn, TagKeys=["Project"])
+
+
+def test_a_new_key_has_the_tags_that_it_is_asked_for_with(own):
+    kms = own.asks(
+        "kms",
+        allow(["kms:CreateKey", "kms:TagResource"], **when("aws:ResourceTag/Project", "ok")),
+    )
+    kms.create_key(Tags=tags(("project", "ok")))
+    for refused_tags in ([], tags(("project", "evil")), tags(*TWICE)):
+        with denied():
+            kms.create_key(Tags=refused_tags)
