@@ -4,7 +4,6 @@ import contextlib
 import secrets
 
 import pytest
-from answers import refused
 from botocore.exceptions import ClientError
 from organization_tree import Clients, Tree, allow, deny, digits, document
 

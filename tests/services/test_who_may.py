@@ -263,6 +263,35 @@ def test_operations_without_a_key(own):
     assert said.format("TagResource") in denial(lambda: kms.create_key(Tags=tags))
 
 
+def test_retirable_grants_are_listed_by_a_permission_about_everything(own, other, key):
+    alice = own.user("alice")
+    arn = f"arn:aws:iam::{own.id}:user/alice"
+    made = own.kms.create_grant(
+        KeyId=key, GranteePrincipal=arn, RetiringPrincipal=arn, Operations=["Decrypt"]
+    )
+    kms = own.client("kms", alice)
+    for resource in (arn, key):
+        own.iam.put_user_policy(
+            UserName="alice",
+            PolicyName="own",
+            PolicyDocument=policy(allow("kms:ListRetirableGrants", resource)),
+        )
+        assert denial(lambda: kms.list_retirable_grants(RetiringPrincipal=arn)) == (
+            f"User: {arn} is not authorized to perform: kms:ListRetirableGrants on resource: * "
+            "because no identity-based policy allows the kms:ListRetirableGrants action"
+        )
+    own.iam.put_user_policy(
+        UserName="alice",
+        PolicyName="own",
+        PolicyDocument=policy(allow("kms:ListRetirableGrants", "*")),
+    )
+    (grant,) = kms.list_retirable_grants(RetiringPrincipal=arn)["Grants"]
+    assert grant["GrantId"] == made["GrantId"]
+    assert "the resource does not exist in this Region" in denial(
+        lambda: kms.list_retirable_grants(RetiringPrincipal=other.root)
+    )
+
+
 def test_an_alias_is_a_resource_of_its_own(own, key):
     arn = f"arn:aws:kms:{own.region}:{own.id}:alias/a"
     alice = own.user("alice", allow("kms:CreateAlias", key))

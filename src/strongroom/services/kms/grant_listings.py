@@ -65,7 +65,7 @@ def list_retirable_grants(
     account = Arn.parse(principal).account
     if account != call.account:
         access.refuse_absent(call, "ListRetirableGrants", principal, account)
-    access.require_account(kms, call, "ListRetirableGrants", resource=principal)
+    access.require_account(kms, call, "ListRetirableGrants")
     retiring = _meant(kms, call, principal)
     return _page(kms, kms.books.retirable_grants(call.region, retiring, after, most + 1), most)
 
