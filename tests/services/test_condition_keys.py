@@ -151,3 +151,74 @@ def test_a_new_key_has_the_tags_that_it_is_asked_for_with(own):
     for refused_tags in ([], tags(("project", "evil")), tags(*TWICE)):
         with denied():
             kms.create_key(Tags=refused_tags)
+
+
+# The account and the organization of what a request is about
+
+
+def of_own_account(kms, iam, sts, key):
+    """Requests about the caller's account, and about what is in it."""
+    kms.create_key()
+    kms.list_keys()
+    kms.list_aliases()
+    kms.generate_random(NumberOfBytes=1)
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    kms.update_alias(AliasName="alias/a", TargetKeyId=key)
+    kms.delete_alias(AliasName="alias/a")
+    iam.list_users()
+    iam.create_group(GroupName="g")
+    iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
+    sts.get_federation_token(Name="fred")
+
+
+@pytest.mark.parametrize("member", [False, True])
+def test_a_perimeter_lets_everything_of_the_own_account_pass(clients, member):
+    own = Account(clients, digits())
+    perimeter = {"aws:ResourceAccount": own.id}
+    if member:
+        tree = Tree(clients, enabled=())
+        tree.join(own.id)
+        perimeter["aws:ResourceOrgID"] = tree.id
+    key = own.kms.create_key()["KeyMetadata"]["Arn"]
+    for name, inside in perimeter.items():
+        outside = deny("*", **when(name, inside, "StringNotEquals"))
+        credentials = own.user(allow("*"), outside)
+        of_own_account(*(clients.by(each, credentials) for each in ("kms", "iam", "sts")), key)
+        own.iam.delete_group(GroupName="g")
+
+
+def test_a_perimeter_keeps_the_own_account_out_that_it_does_not_name(own, key):
+    for outside in (
+        deny("*", **when("aws:ResourceAccount", "111122223333", "StringNotEquals")),
+        deny("*", **when("aws:ResourceAccount", own.id)),
+        deny("*", **when("aws:ResourceOrgID", "o-aaaaaaaaaa", "StringNotEquals")),
+        deny(
+            "*",
+            **when("aws:ResourceOrgPaths", "o-aaaaaaaaaa/*", "ForAllValues:StringLike"),
+        ),
+    ):
+        credentials = own.user(allow("*"), outside)
+        kms, iam, sts = (own.clients.by(each, credentials) for each in ("kms", "iam", "sts"))
+        for ask in (
+            kms.create_key,
+            kms.list_keys,
+            lambda kms=kms: kms.generate_random(NumberOfBytes=1),
+            lambda kms=kms: kms.create_alias(AliasName="alias/a", TargetKeyId=key),
+            iam.list_users,
+            lambda sts=sts: sts.get_federation_token(Name="fred"),
+        ):
+            with denied():
+                ask()
+
+
+def test_a_perimeter_about_an_organization(clients):
+    tree = Tree(clients, enabled=())
+    manager = Account(clients, tree.manager)
+    for name, inside in (("aws:ResourceAccount", tree.manager), ("aws:ResourceOrgID", tree.id)):
+        for value, passes in ((inside, True), ("another", False)):
+            ask = manager.asks(
+                "organizations", allow("*"), deny("*", **when(name, value, "StringNotEquals"))
+            )
+            for call in (ask.list_roots, lambda ask=ask: ask.list_parents(ChildId=tree.manager)):
+                with contextlib.nullcontext() if passes else denied():
+                    call()

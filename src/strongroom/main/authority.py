@@ -28,7 +28,7 @@ from strongroom.policy.layers import Layers, Question
 from strongroom.policy.variables import Context
 from strongroom.services import principal
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances
+from strongroom.services.circumstances import Circumstances, OfOwn
 from strongroom.services.kms import access
 from strongroom.services.kms.circumstances import OfKey
 from strongroom.services.kms.world import KmsBooks
@@ -305,7 +305,7 @@ class Authority:
         known = (
             OfKey(self._kms, call, None, lambda: given)
             if action.lower().startswith("kms:")
-            else Circumstances(call, lambda: given)
+            else OfOwn(call, lambda: given)
         )
         return Asked(question, who.layers(), Supposed(known, given))
 

@@ -81,6 +81,36 @@ class Circumstances(Mapping[str, Value]):
         return len(self._own())
 
 
+class OfOwn(Circumstances):
+    """Those of a request about what is the caller's account's own, or about nothing that has an
+    account: AWS says then that the resource's account is the caller's.
+    """
+
+    __slots__ = ()
+
+    def of_resource(self, name: str) -> Value | None:
+        return of_own(self.call, name)
+
+
+def about(call: Call, account: str, besides: Besides = nothing) -> Circumstances:
+    """Those of a request about something of an account's, of which no more is known."""
+    return OfOwn(call, besides) if account == call.account else Circumstances(call, besides)
+
+
+def of_own(call: Call, name: str) -> Value | None:
+    """What a resource of the caller's account has because of that account."""
+    if name == "aws:resourceaccount":
+        return call.account or None
+    if name in _OF_ORGANIZATION:
+        return call.who.context.get(_OF_ORGANIZATION[name])
+    return None
+
+
+_OF_ORGANIZATION = {
+    "aws:resourceorgid": "aws:principalorgid",
+    "aws:resourceorgpaths": "aws:principalorgpaths",
+}
+
 _OF_CALLS: dict[str, Callable[[Call], str]] = {
     "aws:currenttime": lambda call: iso8601(call.now),
     "aws:epochtime": lambda call: str(int(call.now)),

@@ -19,7 +19,7 @@ from strongroom.policy.layers import Layer, Question, Verdict
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances, by_name, of_request_tags
+from strongroom.services.circumstances import about, by_name, of_request_tags
 from strongroom.wire.shapes.iam import Tag
 
 NOTHING: Context = {}
@@ -44,13 +44,9 @@ def require(
     require_admitted(call)
     who = call.who
     owner = _owner(resource)
-    question = Question(
-        who.caller,
-        f"iam:{action}",
-        resource,
-        call.account if owner in ("", aws_managed.ACCOUNT) else owner,
-    )
-    decision = call.decide(question, who.layers(), Circumstances(call, lambda: context))
+    account = call.account if owner in ("", aws_managed.ACCOUNT) else owner
+    question = Question(who.caller, f"iam:{action}", resource, account)
+    decision = call.decide(question, who.layers(), about(call, account, lambda: context))
     if not decision.allows:
         raise AccessDenied(
             denial(

@@ -10,7 +10,7 @@ from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Context
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, flag
+from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, flag, of_own
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
@@ -41,7 +41,7 @@ class OfKey(Circumstances):
         if name == "kms:calleraccount":
             return self.call.account
         if key is None:
-            return None
+            return of_own(self.call, name)
         if (look := _OF_KEYS.get(name)) is not None:
             return look(key)
         if name.startswith(_ORGANIZATION):

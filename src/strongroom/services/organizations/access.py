@@ -9,12 +9,14 @@ Organizations".
 
 from collections.abc import Mapping, Sequence
 
+from strongroom.arn import Arn
 from strongroom.errors import AccessDenied
+from strongroom.policy import organization
 from strongroom.policy.layers import Question
 from strongroom.policy.variables import Context
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Circumstances, by_name, of_request_tags
+from strongroom.services.circumstances import about, by_name, of_request_tags
 from strongroom.wire.shapes.organizations import Tag
 
 NOTHING: Context = {}
@@ -29,12 +31,21 @@ def require(call: Call, action: str, *resources: str, context: Context = NOTHING
     """
     for resource in resources or ("*",):
         question = Question(call.who.caller, f"organizations:{action}", resource, call.account)
-        circumstances = Circumstances(call, lambda: context)
+        circumstances = about(call, _owner(resource) or call.account, lambda: context)
         decision = call.decide(question, call.who.layers(), circumstances)
         if not decision.allows:
             raise AccessDenied(
                 denial(question, decision.verdict, decision.layer, caller=call.principal)
             )
+
+
+def _owner(arn: str) -> str:
+    """The account that has what an ARN names; "" for what is AWS's, and for `*`."""
+    try:
+        account = Arn.parse(arn).account
+    except ValueError:
+        return ""
+    return "" if account == organization.AWS else account
 
 
 # What conditions may ask about

@@ -14,7 +14,14 @@ from strongroom.policy.layers import Question
 from strongroom.policy.organization import Standing
 from strongroom.policy.words import denial
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, nothing
+from strongroom.services.circumstances import (
+    Besides,
+    Circumstances,
+    OfOwn,
+    Value,
+    by_name,
+    nothing,
+)
 from strongroom.services.sts.world import Sts
 
 _ADMITTED = {
@@ -75,7 +82,7 @@ def require_own(
     """
     require_admitted(call, action, resource or call.principal)
     question = Question(call.who.caller, f"sts:{action}", resource or call.principal, call.account)
-    decision = call.decide(question, call.who.layers(), Circumstances(call, besides))
+    decision = call.decide(question, call.who.layers(), OfOwn(call, besides))
     if not decision.allows:
         raise AccessDenied(
             denial(question, decision.verdict, decision.layer, caller=call.principal)
