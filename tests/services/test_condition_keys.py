@@ -222,3 +222,53 @@ def test_a_perimeter_about_an_organization(clients):
             for call in (ask.list_roots, lambda ask=ask: ask.list_parents(ChildId=tree.manager)):
                 with contextlib.nullcontext() if passes else denied():
                     call()
+
+
+# Headers
+
+
+def sending(client, name, value):
+    """The client, with a header of every request set to something else."""
+
+    def set_header(request, **_):
+        request.headers.pop(name, None)
+        request.headers[name] = value
+
+    client.meta.events.register("before-send", set_header)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("condition_key", "header"), [("aws:Referer", "Referer"), ("aws:UserAgent", "User-Agent")]
+)
+def test_headers_that_conditions_ask_for(own, key, condition_key, header):
+    condition = when(condition_key, "https://example.com/*", "StringLike")
+    credentials = own.user(
+        allow(["kms:Encrypt", "kms:ListKeys", "iam:ListUsers", "sts:GetAccessKeyInfo"], **condition)
+    )
+    account = credentials["AccessKeyId"]
+    for sent, passes in (("https://example.com/a", True), ("https://example.org/", False)):
+        kms, iam, sts = (
+            sending(own.clients.by(each, credentials), header, sent)
+            for each in ("kms", "iam", "sts")
+        )
+        for ask in (
+            lambda kms=kms: kms.encrypt(KeyId=key, Plaintext=b"x"),
+            kms.list_keys,
+            iam.list_users,
+            lambda sts=sts: sts.get_access_key_info(AccessKeyId=account),
+        ):
+            with contextlib.nullcontext() if passes else denied():
+                ask()
+
+
+def test_a_header_that_was_not_sent_is_no_condition_key(own):
+    kms = own.asks("kms", allow("kms:ListKeys", **when("aws:Referer", "true", "Null")))
+    kms.list_keys()
+    empty = own.asks("kms", allow("kms:ListKeys", **when("aws:Referer", "")))
+    with denied():
+        empty.list_keys()
+    sending(empty, "Referer", "").list_keys()
+    sending(kms, "Referer", "x")
+    with denied():
+        kms.list_keys()

@@ -40,7 +40,14 @@ from strongroom.wire.shapes.sts import PolicyDescriptorType
 
 _PAGE = 1_000  # grants read at a time
 _OF_REQUESTS = frozenset(
-    {"aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:sourceip", "aws:useragent"}
+    (
+        "aws:currenttime",
+        "aws:epochtime",
+        "aws:referer",
+        "aws:securetransport",
+        "aws:sourceip",
+        "aws:useragent",
+    )
 )
 _FIXED = (
     "aws:principalarn",

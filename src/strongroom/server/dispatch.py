@@ -141,7 +141,7 @@ class Dispatcher:
                 region,
                 self._now(),
                 request.peer,
-                request.headers.get(b"user-agent", b""),
+                request.headers,
                 request.tls is not None,
             )
             if endpoint.way is not _MEMORY:

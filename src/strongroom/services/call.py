@@ -1,6 +1,6 @@
 """One call of an operation, and what may stand in the way of answering it at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ class Call(msgspec.Struct):
     region: str
     now: float  # seconds since the epoch
     source_ip: str = ""
-    user_agent: bytes = b""
+    headers: Mapping[bytes, bytes] = {}  # of the request; names in lower case
     secure: bool = False  # it came over TLS
     resources: list[str] = []  # ARNs of keys and aliases, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise

@@ -111,13 +111,23 @@ _OF_ORGANIZATION = {
     "aws:resourceorgpaths": "aws:principalorgpaths",
 }
 
-_OF_CALLS: dict[str, Callable[[Call], str]] = {
+
+def _header(name: bytes) -> Callable[[Call], str | None]:
+    def find(call: Call) -> str | None:
+        value = call.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    return find
+
+
+_OF_CALLS: dict[str, Callable[[Call], str | None]] = {
     "aws:currenttime": lambda call: iso8601(call.now),
     "aws:epochtime": lambda call: str(int(call.now)),
+    "aws:referer": _header(b"referer"),
     "aws:requestedregion": lambda call: call.region,
     "aws:securetransport": lambda call: flag(call.secure),
     "aws:sourceip": lambda call: call.source_ip,
-    "aws:useragent": lambda call: call.user_agent.decode("latin-1"),
+    "aws:useragent": _header(b"user-agent"),
     "aws:viaawsservice": lambda _call: "false",
 }
 
