@@ -109,6 +109,16 @@ def test_its_policy_names_its_service(kms, region, managed):
     }
 
 
+def test_its_policy_in_china(endpoint, region):
+    kms = endpoint.client("kms", f"cn-{region}")
+    managed = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    first, second = json.loads(kms.get_key_policy(KeyId=managed["KeyId"])["Policy"])["Statement"]
+    assert first["Condition"]["StringEquals"]["kms:ViaService"] == (
+        f"s3.cn-{region}.amazonaws.com.cn"
+    )
+    assert second["Principal"] == {"AWS": "arn:aws-cn:iam::000000000000:root"}
+
+
 def test_it_rotates_every_year(kms, managed):
     status = kms.get_key_rotation_status(KeyId=managed["KeyId"])
     assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 365)

@@ -40,6 +40,7 @@ def default(account: str, region: str) -> str:
 
 def of_aws_managed_key(account: str, region: str, service: str) -> str:
     """The fixed policy of the key behind `alias/aws/SERVICE`."""
+    china = ".cn" if partition_of(region) == "aws-cn" else ""
     return _written(
         f"auto-{service}-1",
         {
@@ -59,7 +60,7 @@ def of_aws_managed_key(account: str, region: str, service: str) -> str:
             "Condition": {
                 "StringEquals": {
                     "kms:CallerAccount": account,
-                    "kms:ViaService": f"{service}.{region}.amazonaws.com",
+                    "kms:ViaService": f"{service}.{region}.amazonaws.com{china}",
                 }
             },
         },
