@@ -92,6 +92,10 @@ def test_string_equals_takes_a_star_for_a_star():
     ("operator", "value", "given", "decision"),
     [
         ("StringEqualsIgnoreCase", "ABC", "abc", ALLOW),
+        ("StringEqualsIgnoreCase", "STRÄßE", "sträße", ALLOW),
+        ("StringEqualsIgnoreCase", "STRASSE", "straße", IMPLICIT),
+        ("StringEqualsIgnoreCase", "I", "İ", IMPLICIT),
+        ("StringEqualsIgnoreCase", "fi", "ﬁ", IMPLICIT),
         ("StringNotEqualsIgnoreCase", "ABC", "abc", IMPLICIT),
         ("StringLike", "a*", "a\nb", ALLOW),
         ("StringLike", "a?c", "ac", IMPLICIT),

@@ -53,8 +53,17 @@ def _equals(pattern: Pattern) -> Matcher:
 
 
 def _equals_ignoring_case(pattern: Pattern) -> Matcher:
-    text = _literal(pattern).casefold()
-    return lambda value: value.casefold() == text
+    text = _lower(_literal(pattern))
+    return lambda value: _lower(value) == text
+
+
+def _lower(text: str) -> str:
+    """Each character in lower case where that is one character: what was two texts by more than
+    case, `straße` and `STRASSE`, stays two.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
 
 
 def _patterned(make: Callable[[Pattern], Matcher]) -> Callable[[str], Matcher]:
