@@ -176,6 +176,56 @@ def test_what_is_wrong_and_where(change, wrong, says):
     assert line[fault.place.column - 1 :]
 
 
+PROVIDER = f"arn:aws:iam::{A}:oidc-provider/issuer.example/path"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "valid"),
+    [
+        ("Service", "logs.us-east-1.amazonaws.com", True),
+        ("Service", "delivery.logs.amazonaws.com.cn", True),
+        ("Service", "nonsense", False),
+        ("Service", "*", False),
+        ("Service", "*.amazonaws.com", False),
+        ("Service", "a b.amazonaws.com", False),
+        ("Service", "s3..amazonaws.com", False),
+        ("Service", f"arn:aws:iam::{A}:root", False),
+        ("Federated", "cognito-identity.amazonaws.com", True),
+        ("Federated", PROVIDER, True),
+        ("Federated", f"arn:aws:iam::{A}:saml-provider/idp", True),
+        ("Federated", "x", False),
+        ("Federated", "*", False),
+        ("Federated", PROVIDER + "*", False),
+        ("Federated", f"arn:aws:iam::{A}:user/x", False),
+        ("Federated", f"arn:aws:iam::{A}:saml-provider/", False),
+    ],
+)
+def test_names_of_services_and_identity_providers(kind, name, valid):
+    for use in (Use.KEY, Use.TRUST):
+        found = faults(document(GOOD[use] | {"Principal": {kind: name}}), use)
+        if valid:
+            assert found == []
+        else:
+            (fault,) = found
+            assert sentence(fault, use) == (
+                "Policy contains a statement with one or more invalid principals."
+                if use is Use.KEY
+                else f'Invalid principal in policy: "{kind.upper()}":"{name}"'
+            )
+
+
+def test_canonical_users_are_those_of_s3():
+    good = OF_KEY | {"Principal": {"CanonicalUser": "0123456789abcdef" * 4}}
+    assert faults(document(good), Use.RESOURCE) == []
+    for use, statement in (
+        (Use.RESOURCE, good | {"Principal": {"CanonicalUser": "x"}}),
+        (Use.KEY, good),
+        (Use.TRUST, OF_TRUST | {"Principal": good["Principal"]}),
+    ):
+        (fault,) = faults(document(statement), use)
+        assert fault.wrong is Wrong.PRINCIPAL
+
+
 def test_everything_that_is_wrong_is_told_in_the_order_of_the_text():
     text = (
         '{"Version": "2012-10-17",\n'

@@ -102,6 +102,38 @@ def test_whom_it_trusts_must_exist(iam, account, endpoint):
     assert trusted(iam) == {"AWS": right}
 
 
+def test_whom_it_trusts_must_be_able_to_be(iam, account):
+    iam.create_role(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)
+    session = f"arn:aws:sts::{account}:assumed-role/other/s"
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=trusting(session))
+    for kind, name in (
+        ("AWS", f"arn:aws:sts::{account}:assumed-role/nobody/s"),
+        ("AWS", "AROAQQQQQQQQQQQQQQQQQ"),
+        ("AWS", f"arn:aws-cn:iam::{account}:root"),
+        ("AWS", f"arn:aws-cn:iam::{account}:role/other"),
+        ("Service", "nonsense"),
+        ("Federated", "x"),
+        ("Federated", f"arn:aws-cn:iam::{account}:oidc-provider/issuer.example"),
+    ):
+        document = json.dumps(trust({kind: name}))
+        with malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"'):
+            iam.create_role(RoleName="new", AssumeRolePolicyDocument=document)
+        with malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"'):
+            iam.update_assume_role_policy(RoleName="r", PolicyDocument=document)
+    assert trusted(iam) == {"AWS": session}
+
+
+def test_a_unique_id_that_it_trusts_is_whoever_has_it(iam, account):
+    alice = iam.create_user(UserName="alice")["User"]
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trusting(alice["UserId"]))
+    assert trusted(iam) == {"AWS": alice["Arn"]}
+    iam.delete_user(UserName="alice")
+    assert trusted(iam) == {"AWS": alice["UserId"]}
+    with malformed(f'Invalid principal in policy: "AWS":"{alice["UserId"]}"'):
+        iam.update_assume_role_policy(RoleName="r", PolicyDocument=trusting(alice["UserId"]))
+
+
 def test_another_accounts_users_must_exist_where_it_is_known(iam, endpoint):
     other = "".join(secrets.choice("123456789") for _ in range(12))
     arn = f"arn:aws:iam::{other}:user/alice"

@@ -258,7 +258,7 @@ def test_the_session_name_and_the_providers_name(ask, iam, issuer, provider, sts
         trust("arn:aws:iam::{account}:oidc-provider/issuer.example/path"),
         trust("{provider}", action="sts:AssumeRole"),
         trust("{provider}", Principal={"AWS": "{account}"}),
-        trust("{provider}", Principal={"Service": "{provider}"}),
+        trust("{provider}", Principal={"Service": "ecs-tasks.amazonaws.com"}),
         trust("{provider}", Principal="*", Effect="Deny"),
     ],
 )

@@ -865,6 +865,104 @@ def test_a_key_policy_names_people_and_not_names(own, key):
     assert '"AIDA' in own.kms.get_key_policy(KeyId=key)["Policy"]
 
 
+INVALID = "Policy contains a statement with one or more invalid principals."
+
+
+def test_a_key_policy_names_nobody_who_cannot_be(own, other, key):
+    own.role("worker", own.root)
+    other.role("worker", other.root)
+    session = f"arn:aws:sts::{own.id}:assumed-role/{{}}/s"
+    for valid in (
+        {"AWS": session.format("worker")},
+        {"AWS": "arn:aws:sts::210987654321:assumed-role/anybody/s"},  # of an account not here
+        {"Service": "logs.us-east-1.amazonaws.com"},
+    ):
+        own.kms.put_key_policy(
+            KeyId=key, Policy=policy(to(own.root), allow("kms:Get*", Principal=valid))
+        )
+    for invalid in (
+        {"AWS": session.format("nobody")},
+        {"AWS": session.format("Worker")},
+        {"AWS": f"arn:aws:sts::{other.id}:assumed-role/nobody/s"},
+        {"AWS": "AROAQQQQQQQQQQQQQQQQQ"},
+        {"AWS": "AIDAQQQQQQQQQQQQQQQQQ"},
+        {"AWS": f"arn:aws-cn:iam::{own.id}:root"},
+        {"AWS": f"arn:aws-cn:iam::{own.id}:role/worker"},
+        {"AWS": f"arn:aws-cn:sts::{own.id}:assumed-role/worker/s"},
+        {"AWS": "arn:aws-us-gov:iam::210987654321:user/anybody"},
+        {"Federated": f"arn:aws-cn:iam::{own.id}:saml-provider/idp"},
+        {"Federated": "x"},
+        {"Service": "nonsense"},
+        {"CanonicalUser": "x"},
+    ):
+        for element in ("Principal", "NotPrincipal"):
+            named = policy(to(own.root), allow("kms:Get*", **{element: invalid}))
+            for write in (
+                lambda named=named: own.kms.put_key_policy(KeyId=key, Policy=named),
+                lambda named=named: own.kms.create_key(Policy=named),
+            ):
+                with refused("MalformedPolicyDocumentException", INVALID):
+                    write()
+
+
+def test_a_unique_id_in_a_key_policy_is_whoever_has_it(own, other, key):
+    alice, bob = own.user("alice"), other.user("bob", allow("kms:DescribeKey"))
+    own.role("worker", own.root)
+    ids = {
+        f"arn:aws:iam::{own.id}:user/alice": own.iam.get_user(UserName="alice")["User"]["UserId"],
+        f"arn:aws:iam::{own.id}:role/worker": own.iam.get_role(RoleName="worker")["Role"]["RoleId"],
+        f"arn:aws:iam::{other.id}:user/bob": other.iam.get_user(UserName="bob")["User"]["UserId"],
+    }
+    written = policy(to(own.root), to(list(ids.values()), "kms:DescribeKey"))
+    own.kms.put_key_policy(KeyId=key, Policy=written)
+    shown = own.kms.get_key_policy(KeyId=key)["Policy"]
+    assert shown == policy(to(own.root), to(list(ids), "kms:DescribeKey"))
+    for account, credentials in ((own, alice), (other, bob)):
+        account.client("kms", credentials).describe_key(KeyId=key)
+    own.kms.put_key_policy(KeyId=key, Policy=shown)
+
+    own.iam.delete_role(RoleName="worker")
+    shown = own.kms.get_key_policy(KeyId=key)["Policy"]
+    assert shown == policy(
+        to(own.root),
+        to(
+            [
+                f"arn:aws:iam::{own.id}:user/alice",
+                ids[f"arn:aws:iam::{own.id}:role/worker"],
+                f"arn:aws:iam::{other.id}:user/bob",
+            ],
+            "kms:DescribeKey",
+        ),
+    )
+    # Whose id nobody has any more cannot be written again.
+    with refused("MalformedPolicyDocumentException", INVALID):
+        own.kms.put_key_policy(KeyId=key, Policy=shown)
+
+
+def test_a_session_in_a_key_policy_is_meant_by_its_name(own, key):
+    runner = own.user("runner", allow("sts:AssumeRole"))
+    role = own.role("worker", own.root)
+    session = f"arn:aws:sts::{own.id}:assumed-role/worker/s1"
+    named = policy(to(own.root), to(session, "kms:DescribeKey"))
+    own.kms.put_key_policy(KeyId=key, Policy=named)
+    own.client("kms", assumed(own, runner, role, "s1")).describe_key(KeyId=key)
+    assert denial(
+        lambda: own.client("kms", assumed(own, runner, role, "s2")).describe_key(KeyId=key)
+    )
+    own.iam.delete_role(RoleName="worker")
+    own.role("worker", own.root)
+    own.client("kms", assumed(own, runner, role, "s1")).describe_key(KeyId=key)
+    assert own.kms.get_key_policy(KeyId=key)["Policy"] == named
+
+
+def test_a_key_of_another_partition(endpoint, region, own):
+    with contextlib.closing(endpoint.client("kms", f"cn-{region}", own.id)) as kms:
+        root = f"arn:aws-cn:iam::{own.id}:root"
+        key = kms.create_key(Policy=policy(to(root)))["KeyMetadata"]["Arn"]
+        with refused("MalformedPolicyDocumentException", INVALID):
+            kms.put_key_policy(KeyId=key, Policy=policy(to(root), to(own.root)))
+
+
 def test_a_role_in_a_key_policy_is_limited_by_its_boundary(own, key):
     runner = own.user("runner", allow("sts:AssumeRole"))
     role = own.role("worker", own.root)
@@ -1048,14 +1146,17 @@ def test_a_grant_means_a_user_by_its_unique_id(own, key):
         by = own.kms.list_retirable_grants(RetiringPrincipal=arn + name)
         return len(to["Grants"]), len(by["Grants"])
 
-    for missing in ({"GranteePrincipal": arn + "alice"}, {"RetiringPrincipal": arn + "alice"}):
-        ask = {
-            "KeyId": key,
-            "Operations": ["Encrypt"],
-            "GranteePrincipal": arn + "keeper",
-        } | missing
-        with refused("InvalidArnException", f"ARN does not refer to a valid principal: {arn}alice"):
-            own.kms.create_grant(**ask)
+    for nobody in (
+        arn + "alice",
+        f"arn:aws:sts::{own.id}:assumed-role/nobody/s",
+        f"arn:aws-cn:iam::{own.id}:user/keeper",
+        f"arn:aws-cn:iam::{own.id}:root",
+    ):
+        said = f"ARN does not refer to a valid principal: {nobody}"
+        for member in ("GranteePrincipal", "RetiringPrincipal"):
+            ask = {"Operations": ["Encrypt"], "GranteePrincipal": arn + "keeper"} | {member: nobody}
+            with refused("InvalidArnException", said):
+                own.kms.create_grant(KeyId=key, **ask)
 
     alice = own.user("alice")
     kms = own.client("kms", alice)

@@ -67,6 +67,11 @@ _NAME = re.compile(
     r"|arn:aws[a-z-]*:iam::cloudfront:user/[\w ]+",
     re.ASCII,
 )
+_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_PROVIDER = re.compile(
+    r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:saml-provider/[\w.-]+|oidc-provider/[^\s*?]+)", re.ASCII
+)
+_CANONICAL = re.compile(r"[0-9a-f]{64}")
 _OF_TRUST = re.compile(r"sts:|\*", re.IGNORECASE)
 _OVERLY_PERMISSIVE = ("kms:encryptioncontext:", "aws:requesttag/")
 
@@ -261,13 +266,30 @@ class _Reader:
     def _principal(self, kind: str, node: Node) -> Iterator[Fault]:
         if not isinstance(node.value, str):
             yield self._fault(Wrong.PRINCIPAL, "a principal is text", node, f'"{kind}"')
-        elif kind == "AWS" and not _NAME.fullmatch(node.value):
-            reason = f"`{node.value}` is not the name of a principal"
-            if node.value != "*" and ("*" in node.value or "?" in node.value):
-                reason += ": a wildcard stands for nothing here"
-            elif ":group/" in node.value:
-                reason += ": groups are none"
-            yield self._fault(Wrong.PRINCIPAL, reason, node, f'"AWS":"{node.value}"')
+            return
+        reason = self._no_principal(kind, node.value)
+        if reason:
+            yield self._fault(Wrong.PRINCIPAL, reason, node, f'"{kind.upper()}":"{node.value}"')
+
+    def _no_principal(self, kind: str, name: str) -> str:
+        """Why nobody could have that name; nothing if somebody could."""
+        match kind:
+            case "AWS" if not _NAME.fullmatch(name):
+                reason = f"`{name}` is not the name of a principal"
+                if "*" in name or "?" in name:
+                    reason += ": a wildcard stands for nothing here"
+                elif ":group/" in name:
+                    reason += ": groups are none"
+                return reason
+            case "Service" if not _HOST.fullmatch(name):
+                return f"`{name}` is not the name of a service, as logs.us-east-1.amazonaws.com is"
+            case "Federated" if not (_HOST.fullmatch(name) or _PROVIDER.fullmatch(name)):
+                return f"`{name}` is neither the name nor the ARN of an identity provider"
+            case "CanonicalUser" if self._use in (Use.KEY, Use.TRUST):
+                return "canonical users are Amazon S3's"
+            case "CanonicalUser" if not _CANONICAL.fullmatch(name):
+                return f"`{name}` is not the id of a canonical user"
+        return ""
 
     def _actions(self, whole: Node, members: dict[str, Node]) -> Iterator[Fault]:
         found = [members[name] for name in ("Action", "NotAction") if name in members]

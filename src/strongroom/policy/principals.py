@@ -103,6 +103,8 @@ def read(node: Node, ids: Mapping[str, str]) -> Principals:
     )
 
 
+_SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^*?/]+)/[^*?/]+")
+_UNIQUE_ID = re.compile(r"A[A-Z0-9]{15,127}")
 _ENTITY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(user|role)/(?:[^*?]*/)?([^*?/]+)")
 
 
@@ -122,8 +124,8 @@ def entity(arn: str) -> Entity | None:
     return Entity(match[1], "user" if match[2] == "user" else "role", match[3])
 
 
-def all_named(document: str) -> list[Node]:
-    """The nodes of all names under `AWS` in a well-formed document, in its order."""
+def all_named(document: str, kind: str = "AWS") -> list[Node]:
+    """The nodes of all names of a kind in a well-formed document, in its order."""
     root = parse(document).value
     statements = root["Statement"].items if isinstance(root, dict) else []
     return [
@@ -132,7 +134,7 @@ def all_named(document: str) -> list[Node]:
         if isinstance(statement.value, dict)
         for element in ("Principal", "NotPrincipal")
         if element in statement.value
-        for name in named(statement.value[element])
+        for name in named(statement.value[element], kind)
     ]
 
 
@@ -140,28 +142,88 @@ class Known(Protocol):
     """What is known of users and roles, and of accounts."""
 
     def named(self, kind: type[E], account: str, name: str) -> E | None: ...
+    def of_unique_id(self, unique_id: str) -> User | Role | None:
+        """The user or role of a unique id, whatever its account."""
+
     def account_known(self, account: str) -> bool: ...
 
 
-def meant(known: Known, account: str, principal: str) -> str | None:
+class NoPrincipal(Exception):
+    """A document names somebody who does not exist."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind = kind
+        self.name = name
+
+
+def meant(known: Known, partition: str, account: str, principal: str) -> str | None:
     """The unique id of the user or role that an ARN names, so that another one of the same name has
     no part in what this one is given; any other principal as it is written.
 
-    None for a user or a role that does not exist, in `account` or in another that is known; those
-    of other accounts are as they are written (docs/divergences.md).
+    None for whoever is of another partition, and for a user, a role or a role's session that does
+    not exist, in `account` or in another that is known; those of other accounts are as they are
+    written (docs/divergences.md).
     """
-    of = entity(principal)
-    if of is None:
-        return principal
-    found = known.named(_KINDS[of.kind], of.account, of.name)
-    if found is not None and found.arn == principal:
-        return found.id
-    if of.account == account or known.account_known(of.account):
+    if _elsewhere(principal, partition):
         return None
-    return principal
+    of, session = entity(principal), _SESSION.fullmatch(principal)
+    if of is not None:
+        found = known.named(_KINDS[of.kind], of.account, of.name)
+        if found is not None and found.arn == principal:
+            return found.id
+        owner = of.account
+    elif session is not None:
+        owner, name = session.groups()
+        role = known.named(Role, owner, name)
+        if role is not None and role.name == name:
+            return principal
+    else:
+        return principal
+    return None if owner == account or known.account_known(owner) else principal
 
 
 _KINDS: dict[str, type[User | Role]] = {User.resource: User, Role.resource: Role}
+
+
+def _elsewhere(principal: str, partition: str) -> bool:
+    """Whether it is an ARN of another partition."""
+    return principal.startswith("arn:") and not principal.startswith(f"arn:{partition}:")
+
+
+class Settled(NamedTuple):
+    """A document as it is kept, and the unique ids of the users and roles that it names."""
+
+    document: str
+    ids: dict[str, str]  # by ARN
+
+
+def settled(known: Known, partition: str, account: str, document: str) -> Settled:
+    """Whom a well-formed document means, now that it is written.  A unique id is kept as the ARN of
+    whoever has it.
+
+    NoPrincipal for whom `meant` knows not to exist, a unique id that nobody has, and a provider of
+    another partition.
+    """
+    for provider in all_named(document, "Federated"):
+        if _elsewhere(str(provider.value), partition):
+            raise NoPrincipal("Federated", str(provider.value))
+    ids: dict[str, str] = {}
+    arns: dict[str, str] = {}
+    for name in dict.fromkeys(str(node.value) for node in all_named(document)):
+        if _UNIQUE_ID.fullmatch(name):
+            found = known.of_unique_id(name)
+            if found is None or _elsewhere(found.arn, partition):
+                raise NoPrincipal("AWS", name)
+            arns[name] = found.arn
+            ids[found.arn] = name
+            continue
+        unique_id = meant(known, partition, account, name)
+        if unique_id is None:
+            raise NoPrincipal("AWS", name)
+        if unique_id != name:
+            ids[name] = unique_id
+    return Settled(_renamed(document, lambda name: arns.get(name, name)), ids)
 
 
 def shown(document: str, ids: Mapping[str, str], now: Callable[[str, str], str | None]) -> str:
@@ -170,11 +232,16 @@ def shown(document: str, ids: Mapping[str, str], now: Callable[[str, str], str |
     """
     if not ids:
         return document
+    return _renamed(document, lambda arn: shown_name(arn, ids.get(arn, arn), now))
+
+
+def _renamed(document: str, name: Callable[[str], str]) -> str:
+    """A document with what `name` calls those whom it names."""
     for node in sorted(all_named(document), key=lambda node: -node.start):
-        arn = str(node.value)
-        name = shown_name(arn, ids.get(arn, arn), now)
-        if name != arn:
-            document = document[: node.start] + json.dumps(name) + document[node.end :]
+        before = str(node.value)
+        after = name(before)
+        if after != before:
+            document = document[: node.start] + json.dumps(after) + document[node.end :]
     return document
 
 
@@ -188,8 +255,8 @@ def shown_name(principal: str, unique_id: str, now: Callable[[str, str], str | N
     return now(of.account, unique_id) or unique_id
 
 
-def named(node: Node) -> list[Node]:
-    """The nodes of all names under `AWS`."""
-    if not isinstance(node.value, dict) or "AWS" not in node.value:
+def named(node: Node, kind: str = "AWS") -> list[Node]:
+    """The nodes of all names of a kind in an element."""
+    if not isinstance(node.value, dict) or kind not in node.value:
         return []
-    return [item for item in node.value["AWS"].items if isinstance(item.value, str)]
+    return [item for item in node.value[kind].items if isinstance(item.value, str)]

@@ -10,37 +10,26 @@ Source: IAM User Guide, "Grammar of the IAM JSON policy language", "AWS JSON pol
 Principal"; messages as recorded.
 """
 
-import re
 from urllib.parse import quote
 
 from strongroom.errors import MalformedPolicyDocument
 from strongroom.policy import principals
 from strongroom.policy.entities import Role
-from strongroom.services.call import Call
 from strongroom.services.iam.world import Iam
 
-_GROUP = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:group/.+")
 
+def trusted(iam: Iam, partition: str, account: str, document: str) -> principals.Settled:
+    """A trust policy as a role of that partition and account keeps it, with whom it means.
 
-def trusted(iam: Iam, call: Call, document: str) -> dict[str, str]:
-    """The users and roles that a trust policy names, each with its unique id.
-
-    MalformedPolicyDocument for one that does not exist, in this account or in another that is
-    known here.
+    MalformedPolicyDocument if it names somebody who does not exist, in this account or in another
+    that is known here.
     """
-    found: dict[str, str] = {}
-    for node in principals.all_named(document):
-        arn = str(node.value)
-        unique_id = principals.meant(iam.books, call.account, arn)
-        if unique_id is None or _GROUP.fullmatch(arn):
-            raise _invalid(arn)
-        if unique_id != arn:
-            found[arn] = unique_id
-    return found
-
-
-def _invalid(arn: str) -> MalformedPolicyDocument:
-    return MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
+    try:
+        return principals.settled(iam.books, partition, account, document)
+    except principals.NoPrincipal as nobody:
+        raise MalformedPolicyDocument(
+            f'Invalid principal in policy: "{nobody.kind.upper()}":"{nobody.name}"'
+        ) from None
 
 
 def shown_trust(iam: Iam, role: Role) -> str:

@@ -39,11 +39,10 @@ def create_role(iam: Iam, call: Call, rq: shapes.CreateRoleRequest) -> shapes.Cr
         ids.unique_id(Role),
         call.now,
         boundaries.checked(iam, call, rq.PermissionsBoundary),
-        rq.AssumeRolePolicyDocument,
-        _principals(iam, call, rq.AssumeRolePolicyDocument),
-        rq.Description or "",
-        rq.MaxSessionDuration or 3600,
+        description=rq.Description or "",
+        max_session_seconds=rq.MaxSessionDuration or 3600,
     )
+    role = _trusting(iam, role, rq.AssumeRolePolicyDocument)
     tags = tagging.with_tags(Tagged.ROLE, {}, rq.Tags)
     iam.books.put_entity(role)
     iam.books.put_iam_tags(role.account, role.id, tags)
@@ -93,8 +92,7 @@ def update_assume_role_policy(
 ) -> None:
     role = existing(iam, call, "UpdateAssumeRolePolicy", Role, rq.RoleName)
     require_changeable(role)
-    principals = _principals(iam, call, rq.PolicyDocument)
-    iam.books.put_entity(replace(role, trust=rq.PolicyDocument, principals=principals))
+    iam.books.put_entity(_trusting(iam, role, rq.PolicyDocument))
 
 
 def delete_role(iam: Iam, call: Call, rq: shapes.DeleteRoleRequest) -> None:
@@ -129,8 +127,9 @@ def whole(iam: Iam, role: Role) -> shapes.Role:
     )
 
 
-def _principals(iam: Iam, call: Call, trust: str) -> str:
-    """Whom a trust policy means, by unique ids, as `Role.principals` has it."""
+def _trusting(iam: Iam, role: Role, trust: str) -> Role:
+    """The role with a new trust policy."""
     quotas.require("ACLSizePerRole", quotas.size(trust))
     grammar.require(trust, Use.TRUST)
-    return json.dumps(documents.trusted(iam, call, trust))
+    document, named = documents.trusted(iam, role.partition, role.account, trust)
+    return replace(role, trust=document, principals=json.dumps(named))

@@ -71,7 +71,7 @@ def list_retirable_grants(
 
 
 def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
-    return meant(kms.books, call.account, principal) or principal
+    return meant(kms.books, call.partition, call.account, principal) or principal
 
 
 def _page(kms: KmsBooks, found: list[Grant], most: int) -> ListGrantsResponse:

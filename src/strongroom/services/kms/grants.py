@@ -79,7 +79,7 @@ def create_grant(kms: KmsBooks, call: Call, rq: CreateGrantRequest) -> CreateGra
 
 
 def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
-    unique_id = principals.meant(kms.books, call.account, principal)
+    unique_id = principals.meant(kms.books, call.partition, call.account, principal)
     if unique_id is None:
         raise grant_rules.no_principal(principal)
     return unique_id

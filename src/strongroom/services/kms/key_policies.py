@@ -37,10 +37,10 @@ def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
     policies.require_form(rq.Policy)
-    named = policies.principals_of(kms, call, rq.Policy)
-    as_it_will_be = replace(key, policy=rq.Policy, principals=named)
+    document, named = policies.settled(kms, call, rq.Policy)
+    as_it_will_be = replace(key, policy=document, principals=named)
     policies.require_no_lockout(kms, call, as_it_will_be, bypass=rq.BypassPolicyLockoutSafetyCheck)
-    kms.books.change_key(key, policy=rq.Policy, principals=named)
+    kms.books.change_key(key, policy=document, principals=named)
 
 
 def _of_put(rq: PutKeyPolicyRequest) -> dict[str, Value]:

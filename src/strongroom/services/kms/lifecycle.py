@@ -50,7 +50,8 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
         multi_region=bool(rq.MultiRegion),
     )
     if rq.Policy is not None:
-        key = replace(key, principals=policies.principals_of(kms, call, rq.Policy))
+        document, named = policies.settled(kms, call, rq.Policy)
+        key = replace(key, policy=document, principals=named)
         policies.require_no_lockout(kms, call, key, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.add_key(key)
     if tags:

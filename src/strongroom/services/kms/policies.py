@@ -83,23 +83,18 @@ def require_form(document: str) -> None:
     grammar.require(document, Use.KEY)
 
 
-def principals_of(kms: KmsBooks, call: Call, document: str) -> dict[str, str]:
-    """The users and roles that a well-formed policy names, each with its unique id.
+def settled(kms: KmsBooks, call: Call, document: str) -> principals.Settled:
+    """A well-formed policy as it is kept, with whom it means.
 
-    MalformedPolicyDocument for one that does not exist, in this account or in another that is
-    known here.
+    MalformedPolicyDocument if it names somebody who does not exist, in this account or in another
+    that is known here.
     """
-    found: dict[str, str] = {}
-    for node in principals.all_named(document):
-        arn = str(node.value)
-        unique_id = principals.meant(kms.books, call.account, arn)
-        if unique_id is None:
-            raise MalformedPolicyDocument(
-                "Policy contains a statement with one or more invalid principals."
-            )
-        if unique_id != arn:
-            found[arn] = unique_id
-    return found
+    try:
+        return principals.settled(kms.books, call.partition, call.account, document)
+    except principals.NoPrincipal:
+        raise MalformedPolicyDocument(
+            "Policy contains a statement with one or more invalid principals."
+        ) from None
 
 
 def shown(kms: Kms | KmsBooks, key: Key) -> str:

@@ -37,6 +37,15 @@ class Entities(Book):
         row = self._one(table, account, "", table.c.id == unique_id)
         return None if row is None else _entity(kind, row)
 
+    def of_unique_id(self, unique_id: str) -> User | Role | None:
+        """The user or role of a unique id, whatever its account."""
+        kind: type[User | Role] = User if unique_id.startswith(User.prefix) else Role
+        table = _TABLES[kind]
+        account = self.connection.execute(
+            select(table.c.account).where(table.c.id == unique_id)
+        ).scalar()
+        return None if account is None else self.by_id(kind, str(account), unique_id)
+
     def referred(self, kind: type[E], account: str, unique_id: str) -> E:
         """What another row refers to.  Tampered if it is gone: a group's Deny must not go with it."""
         found = self.by_id(kind, account, unique_id)
