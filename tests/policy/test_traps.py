@@ -523,6 +523,12 @@ def test_every_level_of_scps_must_allow():
     assert decided(ROOT, **case, scps=levels([OTHER])) == IMPLICIT
     linked = f"arn:aws:iam::{A}:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"
     assert decided(linked, **case, scps=levels([OTHER])) == ALLOW
+    service = "logs.us-east-1.amazonaws.com"
+    key = policy(allow())
+    key["Statement"][0]["Principal"] = {"Service": service}
+    for level in ([OTHER], [FULL, policy(deny())]):
+        assert decided(service, resource_policy=key, scps=levels(level)) == ALLOW
+        assert decided(**case, scps=levels(level)) != ALLOW
 
 
 def test_rcps_only_deny():

@@ -153,6 +153,104 @@ def test_a_new_key_has_the_tags_that_it_is_asked_for_with(own):
             kms.create_key(Tags=refused_tags)
 
 
+# What KMS's operations fill
+
+
+@pytest.mark.parametrize(
+    ("condition_key", "value", "others"),
+    [
+        ("kms:KeySpec", "SYMMETRIC_DEFAULT", None),
+        ("kms:CustomerMasterKeySpec", "SYMMETRIC_DEFAULT", None),
+        ("kms:KeyUsage", "ENCRYPT_DECRYPT", None),
+        ("kms:CustomerMasterKeyUsage", "ENCRYPT_DECRYPT", None),
+        ("kms:KeyOrigin", "AWS_KMS", None),
+        ("kms:MultiRegion", "false", {"MultiRegion": True}),
+    ],
+)
+def test_what_create_key_does_not_say_has_its_default(own, condition_key, value, others):
+    own.asks("kms", allow("kms:CreateKey", **when(condition_key, value))).create_key()
+    other = own.asks("kms", allow("kms:CreateKey", **when(condition_key, value, "StringNotEquals")))
+    with denied():
+        other.create_key()
+    absent = own.asks("kms", allow("kms:CreateKey", **when(condition_key, "true", "Null")))
+    with denied():
+        absent.create_key()
+    if others is not None:
+        other.create_key(**others)
+
+
+def test_a_key_of_one_region_has_no_multi_region_type(own):
+    kms = own.asks(
+        "kms", allow("kms:CreateKey", **when("kms:MultiRegionKeyType", "PRIMARY", "StringEquals"))
+    )
+    with denied():
+        kms.create_key()
+    kms.create_key(MultiRegion=True)
+
+
+def test_the_bypass_of_the_lockout_check_is_absent_unless_it_is_asked_for(own, key):
+    bypass = "kms:BypassPolicyLockoutSafetyCheck"
+    written = own.kms.get_key_policy(KeyId=key)["Policy"]
+    kinds = {
+        "absent": when(bypass, "true", "Null"),
+        "false": when(bypass, "false", "Bool"),
+        "true": when(bypass, "true", "Bool"),
+    }
+    for kind, condition in kinds.items():
+        kms = own.asks("kms", allow(["kms:CreateKey", "kms:PutKeyPolicy"], **condition))
+        for sent, members in (
+            ("absent", {}),
+            ("false", {"BypassPolicyLockoutSafetyCheck": False}),
+            ("true", {"BypassPolicyLockoutSafetyCheck": True}),
+        ):
+            if kind != "false":  # who may do no more than that would be locked out
+                with contextlib.nullcontext() if sent == kind else denied():
+                    kms.put_key_policy(KeyId=key, Policy=written, **members)
+            with contextlib.nullcontext() if sent == kind else denied():
+                kms.create_key(**members)
+
+
+def test_re_encryption_is_decided_twice(own, key):
+    """Each half has the context and the alias of its own key."""
+    new = own.kms.create_key()["KeyMetadata"]["Arn"]
+    own.kms.create_alias(AliasName="alias/old", TargetKeyId=key)
+    own.kms.create_alias(AliasName="alias/new", TargetKeyId=new)
+    blob = own.kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"v": "1"})
+    asked = {
+        "CiphertextBlob": blob["CiphertextBlob"],
+        "SourceKeyId": "alias/old",
+        "SourceEncryptionContext": {"v": "1"},
+        "DestinationKeyId": "alias/new",
+        "DestinationEncryptionContext": {"v": "2"},
+    }
+
+    def half(action, resource, alias, value):
+        equal = {"kms:RequestAlias": alias, "kms:EncryptionContext:v": value}
+        return allow(f"kms:{action}", resource, Condition={"StringEquals": equal})
+
+    right = {"From": (key, "alias/old", "1"), "To": (new, "alias/new", "2")}
+
+    def client(**changed):
+        halves = right | changed
+        return own.asks("kms", *(half(f"ReEncrypt{to}", *halves[to]) for to in ("From", "To")))
+
+    client().re_encrypt(**asked)
+    for wrong in (
+        {"From": (new, "alias/old", "1")},
+        {"From": (key, "alias/new", "1")},
+        {"From": (key, "alias/old", "2")},
+        {"To": (key, "alias/new", "2")},
+        {"To": (new, "alias/old", "2")},
+        {"To": (new, "alias/new", "1")},
+    ):
+        with denied():
+            client(**wrong).re_encrypt(**asked)
+    for missing in right:
+        (other,) = set(right) - {missing}
+        with denied():
+            own.asks("kms", half(f"ReEncrypt{other}", *right[other])).re_encrypt(**asked)
+
+
 # The account and the organization of what a request is about
 
 

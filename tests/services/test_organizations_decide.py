@@ -311,6 +311,17 @@ def test_it_does_not_hold_for_the_managers_keys_nor_for_retiring_grants(clients,
     owner.kms.retire_grant(GrantToken=grant["GrantToken"])
 
 
+def test_it_does_not_hold_for_the_keys_that_aws_manages(clients, tree):
+    account = tree.join()
+    owner = Owner(clients, account)
+    managed = owner.kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["Arn"]
+    tree.attach(tree.policy(deny_all("kms:*"), kind=RCP), tree.root)
+    for ask in (owner.kms.describe_key, owner.kms.get_key_policy, owner.kms.list_grants):
+        ask(KeyId=managed)
+        with pytest.raises(owner.kms.exceptions.ClientError, match="resource control policy"):
+            ask(KeyId=owner.key)
+
+
 def test_it_holds_for_roles(clients, tree):
     account, stranger = tree.join(), digits()
     role = f"arn:aws:iam::{account}:role/open"

@@ -310,6 +310,32 @@ def test_an_alias_is_a_resource_of_its_own(own, key):
     kms.create_alias(**create)
 
 
+def test_an_alias_is_moved_by_three_permissions(own, key):
+    new = own.kms.create_key()["KeyMetadata"]["Arn"]
+    alias = f"arn:aws:kms:{own.region}:{own.id}:alias/a"
+    own.kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    kms = own.client("kms", own.user("alice"))
+    needed = [alias, key, new]
+    move = {"AliasName": "alias/a", "TargetKeyId": new}
+
+    def may(*resources):
+        own.iam.put_user_policy(
+            UserName="alice",
+            PolicyName="own",
+            PolicyDocument=policy(allow("kms:UpdateAlias", list(resources))),
+        )
+
+    for missing in needed:
+        may(*(resource for resource in needed if resource != missing))
+        assert f"kms:UpdateAlias on resource: {missing}" in denial(lambda: kms.update_alias(**move))
+        (listed,) = own.kms.list_aliases()["Aliases"]
+        assert listed["TargetKeyId"] == key.rpartition("/")[2]
+    may(*needed)
+    kms.update_alias(**move)
+    (listed,) = own.kms.list_aliases()["Aliases"]
+    assert listed["TargetKeyId"] == new.rpartition("/")[2]
+
+
 def test_conditions_on_aliases_and_tags(own, key):
     by_request = allow("kms:*", Condition={"StringEquals": {"kms:RequestAlias": "alias/a"}})
     by_alias = allow(
