@@ -209,9 +209,6 @@ def halves(of: Event) -> list[Half]:
     if service == "kms":
         if of.eventName in _OF_ALIASES:
             return [Half(f"kms:{of.eventName}", place) for place in keys]
-        if of.eventName == "ListRetirableGrants":
-            retiring = _object(of.requestParameters).get("retiringPrincipal", "*")
-            return [Half("kms:ListRetirableGrants", str(retiring))]
         names = _HALVES.get(of.eventName, (of.eventName,))
         places = [keys[0], keys[-1]] if len(names) > 1 and keys else keys[:1] or ["*"]
         return [Half(f"kms:{name}", place) for name, place in zip(names, places, strict=False)]

@@ -219,7 +219,7 @@ def _asked(
     of_alias_itself = (
         action in _OF_ALIASES and resource.startswith("arn:") and ":alias/" in resource
     )
-    if of_alias_itself or action == "kms:ListRetirableGrants":
+    if of_alias_itself:
         return authority.of_rest(who, action, resource, given)
     if action == "kms:RetireGrant" and resource != "*":
         return authority.of_retirement(who, authority.key(resource, region), given)
