@@ -117,6 +117,13 @@ class NotAuthorized(Fault):
 class Throttled(Fault):
     code = "ThrottlingException"
 
+    def __init__(
+        self,
+        message: str = "You have exceeded the rate at which you may call KMS. Reduce the frequency "
+        "of your calls.",
+    ) -> None:
+        super().__init__(message)
+
 
 class NotFound(Fault):
     code = "NotFoundException"
@@ -191,6 +198,18 @@ class InvalidCiphertext(Fault):
     """Altered, foreign, truncated or sealed under another context: told apart by nobody."""
 
     code = "InvalidCiphertextException"
+
+
+class InvalidSignatureOfMessage(Fault):
+    """A signature is not that of the key for the message; AWS says no more."""
+
+    code = "KMSInvalidSignatureException"
+
+
+class InvalidMac(Fault):
+    """Likewise of a tag."""
+
+    code = "KMSInvalidMacException"
 
 
 class DryRun(Fault):

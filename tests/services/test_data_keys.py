@@ -1,7 +1,8 @@
 import re
 
 import pytest
-from answers import CONTEXT_TOO_LARGE, members, one, refused, violated
+from answers import CONTEXT_TOO_LARGE, DRY, members, one, refused, violated
+from cryptography.hazmat.primitives import serialization
 
 NEITHER_NOR_BOTH = "Please specify either number of bytes or key spec."
 BOTH_WAYS = pytest.mark.parametrize(
@@ -117,3 +118,67 @@ def test_how_many_random_bytes(kms, unchecked):
     ):
         with refused("ValidationException", violated(one(f"'{size}'", "numberOfBytes", demand))):
             unchecked.generate_random(NumberOfBytes=size)
+
+
+# Pairs
+
+PAIRS = [
+    *("RSA_2048", "RSA_3072", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521"),
+    *("ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", "ML_KEM_768", "ML_KEM_1024"),
+]
+
+
+@pytest.mark.parametrize("spec", PAIRS)
+def test_a_pair_is_a_private_key_sealed_and_its_public_key(kms, key, spec):
+    context = {"EncryptionContext": {"a": "b"}}
+    answer = kms.generate_data_key_pair(KeyId=key["KeyId"], KeyPairSpec=spec, **context)
+    assert members(answer) == {
+        "PrivateKeyCiphertextBlob",
+        "PrivateKeyPlaintext",
+        "PublicKey",
+        "KeyId",
+        "KeyPairSpec",
+        "KeyMaterialId",
+    }
+    assert (answer["KeyId"], answer["KeyPairSpec"]) == (key["Arn"], spec)
+    assert answer["KeyMaterialId"] == key["CurrentKeyMaterialId"]
+    private = serialization.load_der_private_key(answer["PrivateKeyPlaintext"], None)
+    spki = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    assert private.public_key().public_bytes(*spki) == answer["PublicKey"]
+    blob = answer["PrivateKeyCiphertextBlob"]
+    opened = kms.decrypt(CiphertextBlob=blob, **context)["Plaintext"]
+    assert opened == answer["PrivateKeyPlaintext"]
+    with refused("InvalidCiphertextException", ""):
+        kms.decrypt(CiphertextBlob=blob)
+
+    sealed = kms.generate_data_key_pair_without_plaintext(KeyId=key["KeyId"], KeyPairSpec=spec)
+    assert members(sealed) == members(answer) - {"PrivateKeyPlaintext"}
+    opened = kms.decrypt(CiphertextBlob=sealed["PrivateKeyCiphertextBlob"])["Plaintext"]
+    private = serialization.load_der_private_key(opened, None)
+    assert private.public_key().public_bytes(*spki) == sealed["PublicKey"]
+    assert sealed["PublicKey"] != answer["PublicKey"]
+    for ask in (kms.generate_data_key_pair, kms.generate_data_key_pair_without_plaintext):
+        with refused("DryRunOperationException", DRY):
+            ask(KeyId=key["KeyId"], KeyPairSpec=spec, DryRun=True)
+
+
+def test_keys_and_pairs_that_do_not_fit(kms, key):
+    hmac = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]
+    for ask, operation in (
+        (kms.generate_data_key_pair, "GenerateDataKeyPair"),
+        (kms.generate_data_key_pair_without_plaintext, "GenerateDataKeyPairWithoutPlaintext"),
+    ):
+        with refused(
+            "InvalidKeyUsageException",
+            f"{hmac['Arn']} key usage is GENERATE_VERIFY_MAC which is not valid for {operation}.",
+        ):
+            ask(KeyId=hmac["KeyId"], KeyPairSpec="ECC_NIST_P256")
+        with refused(
+            "NotImplementedException", f"{operation} of ML_KEM_512 is not implemented yet.", 501
+        ):
+            ask(KeyId=key["KeyId"], KeyPairSpec="ML_KEM_512")
+    with pytest.raises(kms.exceptions.ClientError) as caught:
+        kms.generate_data_key_pair(KeyId=key["KeyId"], KeyPairSpec="ML_DSA_44")
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert "Value 'ML_DSA_44' at 'keyPairSpec' failed" in error["Message"]

@@ -139,3 +139,24 @@ def test_rotation_on_demand_leaves_the_schedule_alone(kms, key_id):
     before = status(kms, key_id)
     kms.rotate_key_on_demand(KeyId=key_id)
     assert before == status(kms, key_id)
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage"),
+    [
+        ("ECC_NIST_P256", "SIGN_VERIFY"),
+        ("HMAC_256", "GENERATE_VERIFY_MAC"),
+        ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE"),
+    ],
+)
+def test_only_symmetric_keys_rotate(kms, spec, usage):
+    key_id = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    for ask in (
+        kms.enable_key_rotation,
+        kms.disable_key_rotation,
+        kms.get_key_rotation_status,
+        kms.rotate_key_on_demand,
+        kms.list_key_rotations,
+    ):
+        with refused("UnsupportedOperationException", ""):
+            ask(KeyId=key_id)

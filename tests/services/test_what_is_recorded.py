@@ -252,9 +252,9 @@ def test_refusals_of_somebody_known(endpoint, kms, region):
             "Invalid keyId 'fake'",
         ),
         (
-            lambda: kms.sign(KeyId=key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+            lambda: kms.get_key_last_usage(KeyId=key_id),
             "NotImplementedException",
-            "Sign is not implemented yet.",
+            "GetKeyLastUsage is not implemented yet.",
         ),
         (
             lambda: kms.decrypt(CiphertextBlob=b"x" * 200),

@@ -1206,3 +1206,99 @@ def test_a_grant_means_a_user_by_its_unique_id(own, key):
     grant = own.kms.list_grants(KeyId=key)["Grants"][0]["GrantId"]
     denial(lambda: again.retire_grant(KeyId=key, GrantId=grant))
     assert found("alice") == (0, 0)
+
+
+# What the operations of asymmetric and HMAC keys bring
+
+
+def test_conditions_on_asymmetric_and_hmac_keys(own):
+    made = {
+        name: own.kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"]
+        for name, spec, usage in (
+            ("rsa", "RSA_2048", "SIGN_VERIFY"),
+            ("oaep", "RSA_2048", "ENCRYPT_DECRYPT"),
+            ("mac", "HMAC_256", "GENERATE_VERIFY_MAC"),
+            ("ecdh", "ECC_NIST_P256", "KEY_AGREEMENT"),
+            ("kem", "ML_KEM_768", "ENCAPSULATE_DECAPSULATE"),
+        )
+    }
+    own.kms.create_alias(AliasName="alias/kem", TargetKeyId=made["kem"])
+    aes = own.kms.create_key()["KeyMetadata"]["Arn"]
+    public = own.kms.get_public_key(KeyId=made["ecdh"])["PublicKey"]
+
+    def when(action, **values):
+        return allow(action, Condition={"StringEquals": {f"kms:{k}": v for k, v in values.items()}})
+
+    user = own.client(
+        "kms",
+        own.user(
+            "alice",
+            when("kms:Sign", SigningAlgorithm="RSASSA_PSS_SHA_256", MessageType="RAW"),
+            when("kms:Verify", SigningAlgorithm="RSASSA_PSS_SHA_256", MessageType="DIGEST"),
+            when("kms:*Mac", MacAlgorithm="HMAC_SHA_256"),
+            when("kms:DeriveSharedSecret", KeyAgreementAlgorithm="ECDH", KeySpec="ECC_NIST_P256"),
+            when("kms:Encrypt", EncryptionAlgorithm="RSAES_OAEP_SHA_256"),
+            when("kms:Decrypt", EncryptionAlgorithm="RSAES_OAEP_SHA_1"),
+            when("kms:GenerateDataKeyPair", DataKeyPairSpec="ECC_NIST_P256"),
+            when("kms:Encapsulate", RequestAlias="alias/kem"),
+            when("kms:GetPublicKey", KeyUsage="KEY_AGREEMENT"),
+        ),
+    )
+    sign = {"KeyId": made["rsa"], "Message": b"x" * 32}
+    pss, pkcs = "RSASSA_PSS_SHA_256", "RSASSA_PKCS1_V1_5_SHA_256"
+    signature = user.sign(**sign, SigningAlgorithm=pss)["Signature"]
+    mac = {"KeyId": made["mac"], "Message": b"x", "MacAlgorithm": "HMAC_SHA_256"}
+    tag = user.generate_mac(**mac)["Mac"]
+    user.verify_mac(**mac, Mac=tag)
+    user.derive_shared_secret(KeyId=made["ecdh"], PublicKey=public, KeyAgreementAlgorithm="ECDH")
+    oaep = {"KeyId": made["oaep"], "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    blob = user.encrypt(**oaep, Plaintext=b"x")["CiphertextBlob"]
+    user.generate_data_key_pair(KeyId=aes, KeyPairSpec="ECC_NIST_P256")
+    user.encapsulate(KeyId="alias/kem", EncapsulationAlgorithm="ML_KEM")
+    user.get_public_key(KeyId=made["ecdh"])
+
+    def refuses(action, key, call):
+        with refused("AccessDeniedException", denial("alice", action, key)):
+            call()
+
+    def denial(name, action, key):
+        return (
+            f"User: arn:aws:iam::{own.id}:user/{name} is not authorized to perform: kms:{action} on "
+            f"resource: {key} because no identity-based policy allows the kms:{action} action"
+        )
+
+    rsa = made["rsa"]
+    refuses("Sign", rsa, lambda: user.sign(**sign, SigningAlgorithm=pkcs))
+    refuses("Sign", rsa, lambda: user.sign(**sign, SigningAlgorithm=pss, MessageType="DIGEST"))
+    refuses("Verify", rsa, lambda: user.verify(**sign, SigningAlgorithm=pss, Signature=signature))
+    oaep_1 = {**oaep, "EncryptionAlgorithm": "RSAES_OAEP_SHA_1"}
+    refuses("Encrypt", made["oaep"], lambda: user.encrypt(**oaep_1, Plaintext=b"x"))
+    refuses("Decrypt", made["oaep"], lambda: user.decrypt(**oaep, CiphertextBlob=blob))
+    refuses(
+        "GenerateDataKeyPair",
+        aes,
+        lambda: user.generate_data_key_pair(KeyId=aes, KeyPairSpec="ECC_NIST_P384"),
+    )
+    refuses(
+        "Encapsulate",
+        made["kem"],
+        lambda: user.encapsulate(KeyId=made["kem"], EncapsulationAlgorithm="ML_KEM"),
+    )
+    refuses("GetPublicKey", rsa, lambda: user.get_public_key(KeyId=rsa))
+
+
+def test_a_grant_of_asymmetric_uses(own):
+    key = own.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    user = own.client("kms", own.user("bob"))
+    asked = {"KeyId": key, "Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Sign"):
+        user.sign(**asked)
+    own.kms.create_grant(
+        KeyId=key,
+        GranteePrincipal=f"arn:aws:iam::{own.id}:user/bob",
+        Operations=["Sign", "GetPublicKey"],
+    )
+    user.sign(**asked)
+    user.get_public_key(KeyId=key)
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Verify"):
+        user.verify(**asked, Signature=b"x")

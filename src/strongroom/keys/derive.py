@@ -24,7 +24,7 @@ _OUTER = bytes(0x5C ^ byte for byte in range(256))
 
 
 class Kdf:
-    """Derives keys from one secret of at most 64 bytes.
+    """Derives keys from one secret; one of more than 64 bytes is hashed first, as HMAC has it.
 
     HMAC is spelled out over two SHA-256 states that have already taken the key in: copying them
     costs 1.3 us, `hmac.digest` 3.1 us, for its OpenSSL looks the algorithm up at each call.
@@ -34,7 +34,7 @@ class Kdf:
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) > _BLOCK_BYTES:
-            raise ValueError("a secret to derive from has at most 64 bytes")
+            secret = hashlib.sha256(secret).digest()
         block = secret.ljust(_BLOCK_BYTES, b"\x00")
         self._inner = hashlib.sha256(block.translate(_INNER))
         self._outer = hashlib.sha256(block.translate(_OUTER))

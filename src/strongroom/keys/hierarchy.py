@@ -96,7 +96,7 @@ def new_material(key_id: str) -> Material:
 def material_id(key_id: str, secret: bytes) -> bytes:
     """The id of `secret` as material of a key: the same wherever that key has it.
 
-    Keyed by the secret, so it is no oracle for anyone who does not hold 256 bits of it.
+    Keyed by the secret, so it is no oracle for anyone who does not hold it.
     """
     return derive(secret, b"strongroom/v1/material-id", key_id.encode())
 

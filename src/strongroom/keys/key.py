@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from strongroom.keys.envelope import Material
+from strongroom.keys.private import Private
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SPECS, Family, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
@@ -41,8 +42,12 @@ class Key:
     deletion_window_days: int | None
     rotation: Schedule | None
     on_demand_rotations: int
-    current: Material
-    materials: Mapping[bytes, Material] = field(repr=False)  # every generation, by its id
+    current_id: bytes
+    """Of the material that is used from now on; nothing, if none was ever imported."""
+    materials: Mapping[bytes, Material] = field(repr=False)
+    """Of a symmetric key: every generation that is here, by its id, the first one first."""
+    private: Private | None = None
+    """Of any other key: its secret, if that is here."""
     version: int  # of the row; rises with every change
 
     @property

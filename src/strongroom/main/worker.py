@@ -40,6 +40,7 @@ from strongroom.main import services
 from strongroom.main.counting import Counting
 from strongroom.main.principals import Credentials, Principals
 from strongroom.main.recording import Recording, resources
+from strongroom.server.aside import Pool
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.harden import harden
 from strongroom.server.health import with_health
@@ -109,7 +110,7 @@ def _everybodys(key_id: str, account: str) -> Credential:
 class Worker:
     """What one process serves from.  To be made on the running loop's thread."""
 
-    def __init__(self, settings: Settings, index: int, log: Log) -> None:
+    def __init__(self, settings: Settings, index: int, workers: int, log: Log) -> None:
         folder = Folder(settings.folder)
         loop = self._loop = asyncio.get_running_loop()
         self._index = index
@@ -119,8 +120,11 @@ class Worker:
         self._now = clock.now
         self._store = Store(Database(folder.database), settings.root, self._page)
         self._backing = SoftwareBacking()
+        self._aside = Pool(max(1, (os.cpu_count() or 1) // workers), loop)
         self._threads = Threads(
-            reading=ThreadPoolExecutor(2, "reading"), writing=ThreadPoolExecutor(1, "writing")
+            reading=ThreadPoolExecutor(2, "reading"),
+            writing=ThreadPoolExecutor(1, "writing"),
+            aside=self._aside,
         )
         self._registry = Registry(
             self._store, self._page, self._threads.reading, settings.cache_keys
@@ -242,6 +246,7 @@ class Worker:
         self._loop.call_soon_threadsafe(self._trail.append, record, _nobody_waits)
 
     async def close(self) -> None:
+        self._aside.close()
         await self._trail.close()
         self._counting.close()
         self._threads.reading.shutdown()
@@ -262,7 +267,7 @@ def _details(key: Key, *, rotated: bool) -> bytes:
             "rotationType": RotationType.AUTOMATIC.value,
             "keyOrigin": key.origin.value,
             "previousKeyMaterialId": list(key.materials)[-2].hex(),
-            "currentKeyMaterialId": key.current.id.hex(),
+            "currentKeyMaterialId": key.current_id.hex(),
         }
     return json.dumps(details, separators=(",", ":")).encode()
 
@@ -282,7 +287,7 @@ def run_worker(place: Place, settings: Settings) -> None:
 async def _serve(
     place: Place, settings: Settings, certificate: Certificate | None, log: Log
 ) -> None:
-    worker = Worker(settings, place.index, log)
+    worker = Worker(settings, place.index, place.count, log)
     gc.freeze()  # what is here now stays: the collector need not look through it again
     metrics = worker.metrics if settings.metrics else None
     keeping = asyncio.create_task(worker.keep())

@@ -10,7 +10,8 @@ Rules kept here:
   handed to the operating system (`server.record`).
 * Operations that answer from memory run here and now, and await nothing.  What is not in memory
   yet is awaited, and then the request is dispatched again from its start: nothing has happened
-  to it so far.  Operations that read or write what is kept run in a thread.
+  to it so far.  Operations that read or write what is kept run in a thread, and so does pure work
+  that is slow (`Aside`, `Slow`).
 * A Fault is an answer.  Anything else that a handler raises is a mistake of ours: it is logged
   by the request's id, its kind and where it happened, without its message, which may quote the
   request; and answered with InternalFailure.
@@ -33,7 +34,7 @@ from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.log import Log
 from strongroom.server.operations import Endpoint, Offered, table
 from strongroom.server.routing import Router, protocol_of, region_of_host
-from strongroom.services.call import Call, Prepare
+from strongroom.services.call import Aside, Call, Prepare, Slow
 from strongroom.services.operation import Way
 from strongroom.services.principal import NOBODY, Principal
 from strongroom.sigv4.verify import Verifier
@@ -75,6 +76,8 @@ class Threads:
 
     reading: Executor
     writing: Executor
+    aside: Callable[[Callable[[], Any], Callable[[Any, Exception | None], None]], None]
+    """Has work done that is pure but slow, and tells what it gave, or raised (`aside.Pool`)."""
 
 
 class Dispatcher:
@@ -148,6 +151,9 @@ class Dispatcher:
                 self._later(self._in_thread(exchange, endpoint, call, asked))
                 return
             given = endpoint.handler(endpoint.service.memory, call, asked)
+            if given.__class__ is Aside:
+                self._threads.aside(given.work, partial(self._done_aside, exchange, endpoint))
+                return
             self._answer(exchange, endpoint, given)
         except NotReady as missing:
             self._again(exchange, missing.prepare)
@@ -197,8 +203,8 @@ class Dispatcher:
         try:
             match endpoint.way:
                 case Way.WRITING:
-                    given = await self._write(
-                        lambda books: handler(service.books(books), call, asked)
+                    given = await self._write_once_made(
+                        call, lambda books: handler(service.books(books), call, asked)
                     )
                 case Way.READING:
                     work = partial(
@@ -216,6 +222,37 @@ class Dispatcher:
             self._refuse(exchange, fault)
         except Exception as mistake:  # noqa: BLE001 - this is the door
             self._fail(exchange, mistake)
+
+    def _done_aside(
+        self, exchange: Exchange, endpoint: Endpoint, given: Any, failure: Exception | None
+    ) -> None:
+        if isinstance(failure, Fault):
+            self._refuse(exchange, failure)
+        elif failure is not None:
+            self._fail(exchange, failure)
+        else:
+            self._answer(exchange, endpoint, given)
+
+    async def _write_once_made(self, call: Call, work: Callable[[Any], Any]) -> Any:
+        """What the work gives, which may want something `Slow` first."""
+        try:
+            return await self._write(work)
+        except Slow as wanted:
+            call.made = await self._aside(wanted.work)
+            call.resources.clear()
+        return await self._write(work)
+
+    async def _aside(self, work: Callable[[], Any]) -> Any:
+        done = asyncio.get_running_loop().create_future()
+
+        def then(given: Any, failure: Exception | None) -> None:
+            if failure is None:
+                done.set_result(given)
+            else:
+                done.set_exception(failure)
+
+        self._threads.aside(work, then)
+        return await done
 
     async def _write(self, work: Callable[[Any], Any]) -> Any:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,8 @@
 """One call of an operation, and what may stand in the way of answering it at once."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from strongroom.policy.layers import Layers, Question
 from strongroom.policy.told import recorded
 from strongroom.policy.variables import Context
 from strongroom.services.principal import Principal
+
+Given = TypeVar("Given")
 
 _MOST_EXPLANATION = 24 * 1024  # bytes; CloudTrail's additionalEventData has at most 28 KB
 
@@ -28,6 +31,7 @@ class Call(msgspec.Struct):
     resources: list[str] = []  # ARNs of keys and aliases, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
     grant_id: str = ""  # of the grant that was retired, likewise
+    made: Any = None  # what `Slow` work gave
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 
     def decide(self, question: Question, layers: Layers, context: Context) -> Decision:
@@ -49,6 +53,34 @@ class Call(msgspec.Struct):
     @property
     def partition(self) -> str:
         return partition_of(self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside(Generic[Given]):
+    """An answer still to be made, by pure work that is too slow for the event loop.
+
+    An operation that answers from memory may give it in place of an answer: the door has it done
+    in a thread.  Everything but the work is settled.
+    """
+
+    work: Callable[[], Given]
+
+
+def aside(slow: bool, work: Callable[[], Given]) -> Given | Aside[Given]:
+    """The work done, or if it is slow, to be done."""
+    return Aside(work) if slow else work()
+
+
+class Slow(Exception):
+    """Within a transaction something is wanted that takes too long for one.
+
+    The door leaves the transaction, has `work` done aside, and makes the call again, with what it
+    gave in `Call.made`.
+    """
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self.work = work
 
 
 class Prepare(Exception):

@@ -8,6 +8,7 @@ operations they show the key's ARN with what was answered, though it is not in t
 """
 
 from strongroom.services.kms import (
+    agreement,
     aliases,
     data_keys,
     deletion,
@@ -16,7 +17,9 @@ from strongroom.services.kms import (
     grants,
     key_policies,
     lifecycle,
+    public_keys,
     rotation,
+    signing,
     tags,
 )
 from strongroom.services.operation import Operation, Way
@@ -29,7 +32,9 @@ OPERATIONS: dict[str, Operation] = {
     "CreateGrant": Operation(grants.create_grant, _WRITING, read_only=False, names_key=True),
     "CreateKey": Operation(lifecycle.create_key, _WRITING, read_only=False),
     "Decrypt": Operation(encryption.decrypt, _MEMORY, read_only=True),
+    "Decapsulate": Operation(agreement.decapsulate, _MEMORY, read_only=True),
     "DeleteAlias": Operation(aliases.delete_alias, _WRITING, read_only=False, names_key=True),
+    "DeriveSharedSecret": Operation(agreement.derive_shared_secret, _MEMORY, read_only=True),
     "DescribeKey": Operation(lifecycle.describe_key, _MEMORY, read_only=True),
     "DisableKey": Operation(lifecycle.disable_key, _WRITING, read_only=False, names_key=True),
     "DisableKeyRotation": Operation(rotation.disable_key_rotation, _WRITING, read_only=False),
@@ -37,14 +42,21 @@ OPERATIONS: dict[str, Operation] = {
     "EnableKeyRotation": Operation(
         rotation.enable_key_rotation, _WRITING, read_only=False, names_key=True
     ),
+    "Encapsulate": Operation(agreement.encapsulate, _MEMORY, read_only=True),
     "Encrypt": Operation(encryption.encrypt, _MEMORY, read_only=True),
     "GenerateDataKey": Operation(data_keys.generate_data_key, _MEMORY, read_only=True),
+    "GenerateDataKeyPair": Operation(data_keys.generate_data_key_pair, _MEMORY, read_only=True),
+    "GenerateDataKeyPairWithoutPlaintext": Operation(
+        data_keys.generate_data_key_pair_without_plaintext, _MEMORY, read_only=True
+    ),
     "GenerateDataKeyWithoutPlaintext": Operation(
         data_keys.generate_data_key_without_plaintext, _MEMORY, read_only=True
     ),
+    "GenerateMac": Operation(signing.generate_mac, _MEMORY, read_only=True),
     "GenerateRandom": Operation(data_keys.generate_random, _MEMORY, read_only=True),
     "GetKeyPolicy": Operation(key_policies.get_key_policy, _MEMORY, read_only=True),
     "GetKeyRotationStatus": Operation(rotation.get_key_rotation_status, _MEMORY, read_only=True),
+    "GetPublicKey": Operation(public_keys.get_public_key, _MEMORY, read_only=True),
     "ListAliases": Operation(aliases.list_aliases, _READING, read_only=True),
     "ListGrants": Operation(grant_listings.list_grants, _READING, read_only=True),
     "ListKeyPolicies": Operation(key_policies.list_key_policies, _MEMORY, read_only=True),
@@ -60,8 +72,11 @@ OPERATIONS: dict[str, Operation] = {
     "RevokeGrant": Operation(grants.revoke_grant, _WRITING, read_only=False),
     "RotateKeyOnDemand": Operation(rotation.rotate_key_on_demand, _WRITING, read_only=False),
     "ScheduleKeyDeletion": Operation(deletion.schedule_key_deletion, _WRITING, read_only=False),
+    "Sign": Operation(signing.sign, _MEMORY, read_only=True),
     "TagResource": Operation(tags.tag_resource, _WRITING, read_only=False),
     "UntagResource": Operation(tags.untag_resource, _WRITING, read_only=False, names_key=True),
     "UpdateAlias": Operation(aliases.update_alias, _WRITING, read_only=False, names_key=True),
     "UpdateKeyDescription": Operation(lifecycle.update_key_description, _WRITING, read_only=False),
+    "Verify": Operation(signing.verify, _MEMORY, read_only=True),
+    "VerifyMac": Operation(signing.verify_mac, _MEMORY, read_only=True),
 }

@@ -15,7 +15,8 @@ from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
 SYMMETRIC_USES = frozenset(
-    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo".split()
+    "Decrypt Encrypt GenerateDataKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext "
+    "GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo".split()
 )
 """Actions that use an encryption algorithm; a symmetric key has but one."""
 

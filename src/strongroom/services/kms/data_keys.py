@@ -1,7 +1,8 @@
-"""GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom.
+"""GenerateDataKey, GenerateDataKeyPair, each with and without plaintext; GenerateRandom.
 
 A data key is random bytes, given in the clear and sealed under a KMS key: the caller encrypts
-with the one, drops it, and keeps the other beside the data.  Nothing of it is kept here.
+with the one, drops it, and keeps the other beside the data.  Of a pair, it is the private key that
+is sealed.  Nothing of either is kept here.
 """
 
 from functools import partial
@@ -9,12 +10,18 @@ from functools import partial
 from strongroom.errors import DryRun, NotImplementedHere, Validation
 from strongroom.keys import context
 from strongroom.keys.key import Key
-from strongroom.services.call import Call
+from strongroom.keys.private import MADE_HERE
+from strongroom.services.call import Aside, Call, aside
+from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, tokens
-from strongroom.services.kms.encryption import of_use, require_fit
+from strongroom.services.kms.encryption import of_use, require_symmetric
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (
+    GenerateDataKeyPairRequest,
+    GenerateDataKeyPairResponse,
+    GenerateDataKeyPairWithoutPlaintextRequest,
+    GenerateDataKeyPairWithoutPlaintextResponse,
     GenerateDataKeyRequest,
     GenerateDataKeyResponse,
     GenerateDataKeyWithoutPlaintextRequest,
@@ -34,7 +41,7 @@ def generate_data_key(kms: Kms, call: Call, rq: GenerateDataKeyRequest) -> Gener
         CiphertextBlob=sealed,
         Plaintext=plaintext,
         KeyId=key.arn,
-        KeyMaterialId=key.current.id.hex(),
+        KeyMaterialId=key.current_id.hex(),
     )
 
 
@@ -43,8 +50,80 @@ def generate_data_key_without_plaintext(
 ) -> GenerateDataKeyWithoutPlaintextResponse:
     key, _, sealed = _data_key(kms, call, "GenerateDataKeyWithoutPlaintext", rq)
     return GenerateDataKeyWithoutPlaintextResponse(
-        CiphertextBlob=sealed, KeyId=key.arn, KeyMaterialId=key.current.id.hex()
+        CiphertextBlob=sealed, KeyId=key.arn, KeyMaterialId=key.current_id.hex()
     )
+
+
+def generate_data_key_pair(
+    kms: Kms, call: Call, rq: GenerateDataKeyPairRequest
+) -> GenerateDataKeyPairResponse | Aside[GenerateDataKeyPairResponse]:
+    """A private key as PKCS#8, in the clear and sealed, and its public key as SPKI."""
+    if rq.Recipient is not None:
+        raise NotImplementedHere("GenerateDataKeyPair with a Recipient is not implemented yet.")
+    key, bound = _pair_key(kms, call, "GenerateDataKeyPair", rq)
+
+    def generated() -> GenerateDataKeyPairResponse:
+        pair = kms.backing.pair(rq.KeyPairSpec)
+        return GenerateDataKeyPairResponse(
+            PrivateKeyCiphertextBlob=kms.backing.seal(key, pair.private, bound),
+            PrivateKeyPlaintext=pair.private,
+            PublicKey=pair.public,
+            KeyId=key.arn,
+            KeyPairSpec=rq.KeyPairSpec,
+            KeyMaterialId=key.current_id.hex(),
+        )
+
+    return aside(_is_slow(rq.KeyPairSpec), generated)
+
+
+def generate_data_key_pair_without_plaintext(
+    kms: Kms, call: Call, rq: GenerateDataKeyPairWithoutPlaintextRequest
+) -> (
+    GenerateDataKeyPairWithoutPlaintextResponse | Aside[GenerateDataKeyPairWithoutPlaintextResponse]
+):
+    key, bound = _pair_key(kms, call, "GenerateDataKeyPairWithoutPlaintext", rq)
+
+    def generated() -> GenerateDataKeyPairWithoutPlaintextResponse:
+        pair = kms.backing.pair(rq.KeyPairSpec)
+        return GenerateDataKeyPairWithoutPlaintextResponse(
+            PrivateKeyCiphertextBlob=kms.backing.seal(key, pair.private, bound),
+            PublicKey=pair.public,
+            KeyId=key.arn,
+            KeyPairSpec=rq.KeyPairSpec,
+            KeyMaterialId=key.current_id.hex(),
+        )
+
+    return aside(_is_slow(rq.KeyPairSpec), generated)
+
+
+def _pair_key(
+    kms: Kms,
+    call: Call,
+    operation: str,
+    rq: GenerateDataKeyPairRequest | GenerateDataKeyPairWithoutPlaintextRequest,
+) -> tuple[Key, bytes]:
+    """The key that a pair is sealed under, and the context that it is bound to."""
+    tokens.require(kms, call, rq.GrantTokens)
+    bound = context.canonical(rq.EncryptionContext)
+    key = any_form(kms, call, operation, rq.KeyId)
+
+    def besides() -> dict[str, Value]:
+        found = of_use(rq.EncryptionContext, rq.KeyId)
+        found["kms:datakeypairspec"] = rq.KeyPairSpec
+        return found
+
+    access.require(kms, call, operation, key, besides)
+    require_symmetric(operation, key)
+    if rq.KeyPairSpec not in MADE_HERE:
+        raise NotImplementedHere(f"{operation} of {rq.KeyPairSpec} is not implemented yet.")
+    if rq.DryRun:
+        raise DryRun
+    call.material_id = key.current_id
+    return key, bound
+
+
+def _is_slow(spec: str) -> bool:
+    return not spec.startswith("ML_")
 
 
 def generate_random(kms: Kms, call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:
@@ -72,9 +151,9 @@ def _data_key(
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, operation, rq.KeyId)
     access.require(kms, call, operation, key, partial(of_use, rq.EncryptionContext, rq.KeyId))
-    require_fit(operation, key)
+    require_symmetric(operation, key)
     if rq.DryRun:
         raise DryRun
     plaintext = kms.backing.random(length)
-    call.material_id = key.current.id
+    call.material_id = key.current_id
     return key, plaintext, kms.backing.seal(key, plaintext, bound)

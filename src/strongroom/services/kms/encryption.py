@@ -1,4 +1,8 @@
-"""Encrypt, Decrypt, ReEncrypt, for symmetric keys.
+"""Encrypt, Decrypt, ReEncrypt, under symmetric keys and RSA keys.
+
+A symmetric key's ciphertext names its key and is bound to an encryption context.  RSA's is what
+any other program would have made with the public key: whoever has it opened must say which key,
+and by which algorithm; there is no context.
 
 Order of refusals: what needs no key; which key; may the caller use it; does its state allow it;
 is it of the right kind; and only then the cryptography.  So a caller without permission learns
@@ -12,16 +16,18 @@ from typing import TypeVar
 from strongroom.errors import (
     DryRun,
     IncorrectKey,
-    InvalidKeyUsage,
+    InvalidCiphertext,
     NotImplementedHere,
     Validation,
 )
-from strongroom.keys import context, envelope, states
+from strongroom.keys import context, envelope
 from strongroom.keys.key import Key
+from strongroom.keys.private import Use
+from strongroom.keys.rsa import most_plaintext
 from strongroom.keys.specs import Usage
-from strongroom.services.call import Call
+from strongroom.services.call import Aside, Call, aside
 from strongroom.services.circumstances import Value
-from strongroom.services.kms import access, tokens
+from strongroom.services.kms import access, fitness, tokens
 from strongroom.services.kms.circumstances import of_alias, of_context
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
@@ -45,12 +51,22 @@ def encrypt(kms: Kms, call: Call, rq: EncryptRequest) -> EncryptResponse:
     tokens.require(kms, call, rq.GrantTokens)
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, "Encrypt", rq.KeyId)
-    besides = partial(of_use, rq.EncryptionContext, rq.KeyId)
+    algorithm = rq.EncryptionAlgorithm or _SYMMETRIC
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm)
     access.require(kms, call, "Encrypt", key, besides)
-    require_fit("Encrypt", key, rq.EncryptionAlgorithm)
+    _require_fit("Encrypt", key, algorithm, rq.EncryptionContext)
+    if algorithm != _SYMMETRIC:
+        _require_room(key, algorithm, rq.Plaintext)
+        if rq.DryRun:
+            raise DryRun
+        return EncryptResponse(
+            CiphertextBlob=kms.backing.encrypt(key, algorithm, rq.Plaintext),
+            KeyId=key.arn,
+            EncryptionAlgorithm=algorithm,
+        )
     if rq.DryRun:
         raise DryRun
-    call.material_id = key.current.id
+    call.material_id = key.current_id
     return EncryptResponse(
         CiphertextBlob=kms.backing.seal(key, rq.Plaintext, bound),
         KeyId=key.arn,
@@ -58,24 +74,27 @@ def encrypt(kms: Kms, call: Call, rq: EncryptRequest) -> EncryptResponse:
     )
 
 
-def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse:
-    """The plaintext of a ciphertext that this service made.
+def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse | Aside[DecryptResponse]:
+    """The plaintext of a ciphertext that this service made, or somebody with an RSA key's public half.
 
-    The ciphertext names its key, so `KeyId` is optional; when given, it must be that key.
+    A symmetric ciphertext names its key, so `KeyId` is optional; when given, it must be that key.
     """
     tokens.require(kms, call, rq.GrantTokens)
     if rq.Recipient is not None:
         raise NotImplementedHere("Decrypt with a Recipient is not implemented yet.")
     bound = context.canonical(rq.EncryptionContext)
-    besides = partial(of_use, rq.EncryptionContext, rq.KeyId)
+    algorithm = rq.EncryptionAlgorithm or _SYMMETRIC
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm)
     if _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers):
         key = any_form(kms, call, "Decrypt", _needed(rq.KeyId, "keyId"))
         access.require(kms, call, "Decrypt", key, besides)
-        require_fit("Decrypt", key, rq.EncryptionAlgorithm)
+        _require_fit("Decrypt", key, algorithm, rq.EncryptionContext)
         raise DryRun
     blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
+    if algorithm != _SYMMETRIC and not _names_key(blob, rq.KeyId):
+        return _decrypt_by_rsa(kms, call, rq, blob, algorithm)
     key, material_id = _key_of(kms, call, "Decrypt", blob, rq.KeyId, lambda _key: besides())
-    require_fit("Decrypt", key, rq.EncryptionAlgorithm)
+    _require_fit("Decrypt", key, algorithm, None)
     plaintext = kms.backing.unseal(key, blob, material_id, bound)
     if rq.DryRun:
         raise DryRun
@@ -88,64 +107,118 @@ def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse:
     )
 
 
-def re_encrypt(kms: Kms, call: Call, rq: ReEncryptRequest) -> ReEncryptResponse:
+def _decrypt_by_rsa(
+    kms: Kms, call: Call, rq: DecryptRequest, blob: bytes, algorithm: str
+) -> DecryptResponse | Aside[DecryptResponse]:
+    key = any_form(kms, call, "Decrypt", _needed(rq.KeyId, "keyId"))
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm)
+    access.require(kms, call, "Decrypt", key, besides)
+    _require_fit("Decrypt", key, algorithm, rq.EncryptionContext)
+
+    def decrypted() -> DecryptResponse:
+        plaintext = kms.backing.decrypt(key, algorithm, blob)
+        if rq.DryRun:
+            raise DryRun
+        return DecryptResponse(KeyId=key.arn, Plaintext=plaintext, EncryptionAlgorithm=algorithm)
+
+    return aside(kms.backing.takes_long(key, Use.DECRYPT), decrypted)
+
+
+def re_encrypt(
+    kms: Kms, call: Call, rq: ReEncryptRequest
+) -> ReEncryptResponse | Aside[ReEncryptResponse]:
     """A ciphertext sealed anew, under another key or context; the plaintext stays here."""
     tokens.require(kms, call, rq.GrantTokens)
     source_bound = context.canonical(rq.SourceEncryptionContext)
     destination_bound = context.canonical(rq.DestinationEncryptionContext)
 
+    algorithm = rq.SourceEncryptionAlgorithm or _SYMMETRIC
+    to_algorithm = rq.DestinationEncryptionAlgorithm or _SYMMETRIC
+
     def from_(source: Key) -> Mapping[str, Value]:
         to = any_form(kms, call, "ReEncryptTo", rq.DestinationKeyId)
-        return of_use(rq.SourceEncryptionContext, rq.SourceKeyId) | _on_same_key(source, to)
+        own = of_use(rq.SourceEncryptionContext, rq.SourceKeyId, algorithm)
+        return own | _on_same_key(source, to)
 
     def require_destination(source: Key) -> Key:
         key = any_form(kms, call, "ReEncryptTo", rq.DestinationKeyId)
-        own = partial(of_use, rq.DestinationEncryptionContext, rq.DestinationKeyId)
+        own = partial(of_use, rq.DestinationEncryptionContext, rq.DestinationKeyId, to_algorithm)
         access.require(kms, call, "ReEncryptTo", key, lambda: own() | _on_same_key(source, key))
-        require_fit("ReEncrypt", key, rq.DestinationEncryptionAlgorithm)
+        _require_fit("ReEncrypt", key, to_algorithm, rq.DestinationEncryptionContext)
         return key
 
-    algorithm = rq.SourceEncryptionAlgorithm
-    if _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers):
+    ignores = _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers)
+    material_id = b""
+    if ignores or (
+        algorithm != _SYMMETRIC and not _names_key(rq.CiphertextBlob or b"", rq.SourceKeyId)
+    ):
         source = any_form(kms, call, "ReEncryptFrom", _needed(rq.SourceKeyId, "sourceKeyId"))
         access.require(kms, call, "ReEncryptFrom", source, partial(from_, source))
-        require_fit("ReEncrypt", source, algorithm)
-        require_destination(source)
+    else:
+        blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
+        source, material_id = _key_of(kms, call, "ReEncryptFrom", blob, rq.SourceKeyId, from_)
+    _require_fit("ReEncrypt", source, algorithm, rq.SourceEncryptionContext)
+    destination = require_destination(source)
+    if ignores:
         raise DryRun
     blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
-    source, material_id = _key_of(kms, call, "ReEncryptFrom", blob, rq.SourceKeyId, from_)
-    require_fit("ReEncrypt", source, algorithm)
-    destination = require_destination(source)
-    plaintext = kms.backing.unseal(source, blob, material_id, source_bound)
-    if rq.DryRun:
-        raise DryRun
-    call.material_id = destination.current.id
-    return ReEncryptResponse(
-        CiphertextBlob=kms.backing.seal(destination, plaintext, destination_bound),
-        SourceKeyId=source.arn,
-        KeyId=destination.arn,
-        SourceEncryptionAlgorithm=_SYMMETRIC,
-        DestinationEncryptionAlgorithm=_SYMMETRIC,
-        SourceKeyMaterialId=material_id.hex(),
-        DestinationKeyMaterialId=destination.current.id.hex(),
+    if to_algorithm == _SYMMETRIC:
+        call.material_id = destination.current_id
+
+    def sealed_anew() -> ReEncryptResponse:
+        if algorithm == _SYMMETRIC:
+            plaintext = kms.backing.unseal(source, blob, material_id, source_bound)
+        else:
+            plaintext = kms.backing.decrypt(source, algorithm, blob)
+        if to_algorithm != _SYMMETRIC:
+            _require_room(destination, to_algorithm, plaintext)
+        if rq.DryRun:
+            raise DryRun
+        return ReEncryptResponse(
+            CiphertextBlob=kms.backing.seal(destination, plaintext, destination_bound)
+            if to_algorithm == _SYMMETRIC
+            else kms.backing.encrypt(destination, to_algorithm, plaintext),
+            SourceKeyId=source.arn,
+            KeyId=destination.arn,
+            SourceEncryptionAlgorithm=algorithm,
+            DestinationEncryptionAlgorithm=to_algorithm,
+            SourceKeyMaterialId=material_id.hex() or None,
+            DestinationKeyMaterialId=destination.current_id.hex()
+            if to_algorithm == _SYMMETRIC
+            else None,
+        )
+
+    return aside(
+        algorithm != _SYMMETRIC and kms.backing.takes_long(source, Use.DECRYPT), sealed_anew
     )
 
 
-def require_fit(operation: str, key: Key, algorithm: str | None = None) -> None:
-    """Refuse unless the key's state allows `operation` and its kind fits."""
-    states.require(operation, key.state, key.arn)
-    if key.usage is not _ENCRYPT_DECRYPT:
-        raise InvalidKeyUsage(
-            f"{key.arn} key usage is {key.usage} which is not valid for {operation}."
+def require_symmetric(operation: str, key: Key) -> None:
+    """Refuse unless the key's state allows `operation` and it is symmetric."""
+    fitness.require(operation, key, _ENCRYPT_DECRYPT, _SYMMETRIC)
+
+
+def _require_fit(operation: str, key: Key, algorithm: str, pairs: Mapping[str, str] | None) -> None:
+    fitness.require(operation, key, _ENCRYPT_DECRYPT, algorithm)
+    if algorithm != _SYMMETRIC and pairs:
+        raise Validation(f"Algorithm {algorithm} does not take an encryption context.")
+
+
+def _require_room(key: Key, algorithm: str, plaintext: bytes) -> None:
+    most = most_plaintext(key.spec, algorithm)
+    if len(plaintext) > most:
+        raise Validation(
+            f"Algorithm {algorithm} and key spec {key.spec} cannot encrypt data larger than {most} "
+            "bytes."
         )
-    if algorithm is not None and algorithm not in key.algorithms:
-        raise InvalidKeyUsage(f"Algorithm {algorithm} is incompatible with key spec {key.spec}.")
 
 
-def of_use(pairs: Mapping[str, str] | None, key_id: str | None) -> dict[str, Value]:
-    """The condition keys of a use of a symmetric key: context, algorithm, the alias asked for."""
+def of_use(
+    pairs: Mapping[str, str] | None, key_id: str | None, algorithm: str = _SYMMETRIC
+) -> dict[str, Value]:
+    """The condition keys of an encryption: context, algorithm, the alias asked for."""
     found = of_context(pairs)
-    found["kms:encryptionalgorithm"] = _SYMMETRIC
+    found["kms:encryptionalgorithm"] = algorithm
     found.update(of_alias(key_id))
     return found
 
@@ -176,6 +249,17 @@ def _key_of(
     if asked is not None and any_form(kms, call, action, asked).id != key.id:
         raise IncorrectKey
     return key, named.material_id
+
+
+def _names_key(blob: bytes, asked: str | None) -> bool:
+    """Whether it is a symmetric ciphertext, whose key nobody has named besides."""
+    if asked is not None:
+        return False
+    try:
+        envelope.parse(blob)
+    except InvalidCiphertext:
+        return False
+    return True
 
 
 def _ignores_ciphertext(dry_run: bool | None, modifiers: Sequence[str] | None) -> bool:

@@ -8,16 +8,17 @@ from functools import partial
 
 from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
 from strongroom.keys import states
+from strongroom.keys.private import MADE_HERE
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
-from strongroom.services.call import Call
+from strongroom.services.call import Call, Slow
 from strongroom.services.circumstances import Value, by_name, of_request_tags
 from strongroom.services.kms import access, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
 from strongroom.services.kms.tags import with_tags
-from strongroom.services.kms.world import Kms, KmsBooks
+from strongroom.services.kms.world import Backing, Kms, KmsBooks
 from strongroom.wire.shapes.kms import (
     CreateKeyRequest,
     CreateKeyResponse,
@@ -41,10 +42,14 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     access.require_account(kms, call, "CreateKey", partial(_of_creation, rq))
     if tags:
         access.require_account(kms, call, "TagResource", partial(_of_creation, rq))
+    spec = _spec(rq)
     key = new_key(
         kms.backing,
         call,
         manager=Manager.CUSTOMER,
+        spec=spec,
+        usage=Usage(rq.KeyUsage or Usage.ENCRYPT_DECRYPT),
+        secret=_secret(kms.backing, call, spec),
         description=rq.Description or "",
         policy=rq.Policy or policies.default(call.account, call.region),
         multi_region=bool(rq.MultiRegion),
@@ -60,10 +65,26 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     return CreateKeyResponse(KeyMetadata=metadata.of(key))
 
 
+def _spec(rq: CreateKeyRequest) -> str:
+    return rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
+
+
+def _secret(backing: Backing, call: Call, spec: str) -> bytes:
+    """Of a key that is not symmetric.  To make one takes up to seconds, so it is not done while the
+    database waits; what was made for another attempt of the same call is taken.
+    """
+    if spec == SYMMETRIC_DEFAULT:
+        return b""
+    if call.made is None:
+        raise Slow(partial(backing.fresh, spec))
+    made: bytes = call.made
+    return made
+
+
 def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:
     """The condition keys of CreateKey: the key as it will be."""
     tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
-    spec = rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
+    spec = _spec(rq)
     usage = rq.KeyUsage or Usage.ENCRYPT_DECRYPT.value
     found: dict[str, Value] = {
         "kms:keyspec": spec,
@@ -86,7 +107,7 @@ def _require_kind(rq: CreateKeyRequest) -> None:
             "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
             "CustomerMasterKeySpec is deprecated."
         )
-    spec = rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
+    spec = _spec(rq)
     if rq.KeyUsage is None and spec != SYMMETRIC_DEFAULT:
         raise Validation(
             "You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
@@ -107,7 +128,7 @@ def _require_kind(rq: CreateKeyRequest) -> None:
         raise Validation(
             "A key in a custom key store must be a single-Region symmetric encryption key."
         )
-    if spec != SYMMETRIC_DEFAULT:
+    if spec not in MADE_HERE:
         raise NotImplementedHere(f"CreateKey with KeySpec {spec} is not implemented yet.")
     if origin is not Origin.AWS_KMS:
         raise NotImplementedHere(f"CreateKey with Origin {origin} is not implemented yet.")

@@ -5,8 +5,10 @@ import uuid
 from strongroom.arn import Arn, partition_of
 from strongroom.keys import rotation
 from strongroom.keys.alias import Alias, service_of
-from strongroom.keys.envelope import key_id_bytes
+from strongroom.keys.envelope import Material, key_id_bytes
+from strongroom.keys.hierarchy import material_id
 from strongroom.keys.key import Key
+from strongroom.keys.private import Private
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
@@ -40,10 +42,24 @@ def new_key(
     policy: str,
     schedule: rotation.Schedule | None = None,
     multi_region: bool = False,
+    spec: str = SYMMETRIC_DEFAULT,
+    usage: Usage = Usage.ENCRYPT_DECRYPT,
+    secret: bytes = b"",
 ) -> Key:
-    """A symmetric key of the caller's account and Region, enabled, not yet kept anywhere."""
+    """A key of the caller's account and Region, enabled, not yet kept anywhere.
+
+    `secret` is of `keys.private`, for every key but a symmetric one, whose material is made here.
+    """
     key_id = f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
-    material = backing.generate(key_id)
+    private: Private | None = None
+    materials: dict[bytes, Material] = {}
+    if secret:
+        private = Private.of(material_id(key_id, secret), spec, secret)
+        current_id = private.id
+    else:
+        material = backing.generate(key_id)
+        materials[material.id] = material
+        current_id = material.id
     return Key(
         account=call.account,
         region=call.region,
@@ -51,8 +67,8 @@ def new_key(
         arn=str(Arn(partition_of(call.region), "kms", call.region, call.account, f"key/{key_id}")),
         id_bytes=key_id_bytes(key_id),
         manager=manager,
-        spec=SYMMETRIC_DEFAULT,
-        usage=Usage.ENCRYPT_DECRYPT,
+        spec=spec,
+        usage=usage,
         origin=Origin.AWS_KMS,
         multi_region=multi_region,
         state=KeyState.ENABLED,
@@ -63,7 +79,8 @@ def new_key(
         deletion_window_days=None,
         rotation=schedule,
         on_demand_rotations=0,
-        current=material,
-        materials={material.id: material},
+        current_id=current_id,
+        materials=materials,
+        private=private,
         version=1,
     )

@@ -1,13 +1,14 @@
 """A key as DescribeKey and CreateKey show it."""
 
+from typing import TypedDict
+
 from strongroom.keys.key import Key
-from strongroom.keys.specs import Usage
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Usage
 from strongroom.keys.states import KeyState
 from strongroom.wire.shapes.kms import KeyMetadata, MultiRegionConfiguration, MultiRegionKey
 
 
 def of(key: Key) -> KeyMetadata:
-    algorithms = list(key.algorithms)
     pending = key.state is KeyState.PENDING_DELETION
     return KeyMetadata(
         AWSAccountId=key.account,
@@ -23,11 +24,34 @@ def of(key: Key) -> KeyMetadata:
         KeyManager=key.manager.value,
         CustomerMasterKeySpec=key.spec,
         KeySpec=key.spec,
-        EncryptionAlgorithms=algorithms if key.usage is Usage.ENCRYPT_DECRYPT else None,
+        MacAlgorithms=list(key.algorithms) if key.usage is Usage.GENERATE_VERIFY_MAC else None,
         MultiRegion=key.multi_region,
         MultiRegionConfiguration=_multi_region(key) if key.multi_region else None,
-        CurrentKeyMaterialId=key.current.id.hex(),
+        CurrentKeyMaterialId=key.current_id.hex() if key.spec == SYMMETRIC_DEFAULT else None,
+        **algorithms(key),
     )
+
+
+class _Algorithms(TypedDict, total=False):
+    EncryptionAlgorithms: list[str]
+    SigningAlgorithms: list[str]
+    KeyAgreementAlgorithms: list[str]
+    EncapsulationAlgorithms: list[str]
+
+
+def algorithms(key: Key) -> _Algorithms:
+    """The one list that a key's usage gives it; none for HMAC, which GetPublicKey never shows."""
+    found = list(key.algorithms)
+    match key.usage:
+        case Usage.ENCRYPT_DECRYPT:
+            return {"EncryptionAlgorithms": found}
+        case Usage.SIGN_VERIFY:
+            return {"SigningAlgorithms": found}
+        case Usage.KEY_AGREEMENT:
+            return {"KeyAgreementAlgorithms": found}
+        case Usage.ENCAPSULATE_DECAPSULATE:
+            return {"EncapsulationAlgorithms": found}
+    return {}
 
 
 def _multi_region(key: Key) -> MultiRegionConfiguration:

@@ -4,10 +4,11 @@ Rotation adds a generation of material: new ciphertexts are made with it, older 
 material that made them and open as before.  Key id and ARN stay.
 """
 
-from strongroom.errors import Conflict, LimitExceeded
+from strongroom.errors import Conflict, LimitExceeded, UnsupportedOperation
 from strongroom.keys import rotation, states
 from strongroom.keys.key import Key
 from strongroom.keys.rotation import RotationType
+from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.services.call import Call
 from strongroom.services.kms import access, paging
 from strongroom.services.kms.identifiers import id_or_arn
@@ -34,6 +35,7 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
     access.require(
         kms, call, "EnableKeyRotation", key, lambda: {"kms:rotationperiodindays": str(days)}
     )
+    _require_rotatable(key)
     states.require("EnableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
 
@@ -41,6 +43,7 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
 def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationRequest) -> None:
     key = id_or_arn(kms, call, "DisableKeyRotation", rq.KeyId)
     access.require(kms, call, "DisableKeyRotation", key)
+    _require_rotatable(key)
     states.require("DisableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=None)
 
@@ -51,6 +54,7 @@ def get_key_rotation_status(
     """A key that is pending deletion says no, and means its setting again once that is cancelled."""
     key = id_or_arn(kms, call, "GetKeyRotationStatus", rq.KeyId)
     access.require(kms, call, "GetKeyRotationStatus", key)
+    _require_rotatable(key)
     schedule = key.rotation
     if schedule is None or key.deletion_date is not None:
         return GetKeyRotationStatusResponse(KeyId=key.id, KeyRotationEnabled=False)
@@ -68,6 +72,7 @@ def rotate_key_on_demand(
     """Rotate now, 25 times in a key's life at most; the automatic schedule stays as it is."""
     key = id_or_arn(kms, call, "RotateKeyOnDemand", rq.KeyId)
     access.require(kms, call, "RotateKeyOnDemand", key)
+    _require_rotatable(key)
     states.require("RotateKeyOnDemand", key.state, key.arn)
     if key.on_demand_rotations >= rotation.MOST_ON_DEMAND:
         raise LimitExceeded(
@@ -87,13 +92,14 @@ def list_key_rotations(
     most = paging.count(rq.Limit, paging.WIDE)
     key = id_or_arn(kms, call, "ListKeyRotations", rq.KeyId)
     access.require(kms, call, "ListKeyRotations", key)
+    _require_rotatable(key)
     all_material = rq.IncludeKeyMaterial == "ALL_KEY_MATERIAL"
     entries = [
         RotationsListEntry(
             KeyId=key.id,
             KeyMaterialId=generation.material_id.hex(),
             KeyMaterialState=(
-                "CURRENT" if generation.material_id == key.current.id else "NON_CURRENT"
+                "CURRENT" if generation.material_id == key.current_id else "NON_CURRENT"
             ),
             RotationDate=generation.created if generation.rotation_type else None,
             RotationType=generation.rotation_type and generation.rotation_type.value,
@@ -105,6 +111,12 @@ def list_key_rotations(
     return ListKeyRotationsResponse(Rotations=list(page), Truncated=more, NextMarker=following)
 
 
+def _require_rotatable(key: Key) -> None:
+    """UnsupportedOperation, of which AWS says no more, for all but symmetric keys."""
+    if key.spec != SYMMETRIC_DEFAULT:
+        raise UnsupportedOperation
+
+
 def rotate(
     books: Writing, backing: Backing, key: Key, now: float, rotation_type: RotationType
 ) -> Key:
@@ -114,7 +126,7 @@ def rotate(
     by_demand = rotation_type is RotationType.ON_DEMAND
     return books.change_key(
         key,
-        current=material,
+        current_id=material.id,
         materials={**key.materials, material.id: material},
         on_demand_rotations=key.on_demand_rotations + by_demand,
         rotation=key.rotation if by_demand or key.rotation is None else key.rotation.after(now),

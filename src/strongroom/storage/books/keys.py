@@ -11,9 +11,10 @@ from strongroom.arn import Arn, partition_of
 from strongroom.keys.envelope import Material, key_id_bytes
 from strongroom.keys.hierarchy import Cell
 from strongroom.keys.key import Key
+from strongroom.keys.private import Private
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.sealing import Tampered
-from strongroom.keys.specs import Manager, Origin, Usage
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.storage import schema
 from strongroom.storage.books.aliases import Aliases
@@ -33,8 +34,7 @@ class Keys(Materials, Aliases):
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
             return None
-        materials = {m.id: m for m in self._materials(domain, key_id)}
-        return _key(row, materials)
+        return _key(row, dict(self._secrets(domain, key_id)))
 
     def places(self, key_id: str) -> list[Place]:
         """Where there are keys of this id: multi-Region keys may be in several Regions."""
@@ -52,9 +52,11 @@ class Keys(Materials, Aliases):
         ).scalar()
 
     def add_key(self, key: Key) -> None:
-        """Keep a new key with its first material."""
+        """Keep a new key with its first material, if it has any."""
         self._insert(schema.keys, key.account, key.region, _row(key))
-        self.add_material(key, key.current, 0, key.created, None)
+        first = key.private or key.materials.get(key.current_id)
+        if first is not None:
+            self.add_material(key, first, 0, key.created, None)
         self._touch(Kind.KEY, key.account, key.region, key.id)
 
     def change_key(self, key: Key, **change: Any) -> Key:
@@ -184,16 +186,17 @@ def _row(key: Key) -> dict[str, Cell]:
         "rotation_period_days": None if key.rotation is None else key.rotation.period_days,
         "next_rotation": None if key.rotation is None else key.rotation.next,
         "on_demand_rotations": key.on_demand_rotations,
-        "current_material": key.current.id,
+        "current_material": key.current_id,
         "version": key.version,
     }
 
 
-def _key(row: dict[str, Any], materials: dict[bytes, Material]) -> Key:
-    account, region, key_id = row["account"], row["region"], row["key_id"]
-    current = materials.get(row["current_material"])
-    if current is None:
+def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
+    account, region, key_id, spec = row["account"], row["region"], row["key_id"], row["spec"]
+    current = row["current_material"]
+    if current not in secrets and row["origin"] != Origin.EXTERNAL:
         raise Tampered(f"the current material of key {key_id} is gone")
+    symmetric = spec == SYMMETRIC_DEFAULT
     rotation = None
     if row["rotation_period_days"] is not None:
         rotation = Schedule(row["rotation_period_days"], row["next_rotation"])
@@ -204,7 +207,7 @@ def _key(row: dict[str, Any], materials: dict[bytes, Material]) -> Key:
         arn=str(Arn(partition_of(region), "kms", region, account, f"key/{key_id}")),
         id_bytes=key_id_bytes(key_id),
         manager=Manager(row["manager"]),
-        spec=row["spec"],
+        spec=spec,
         usage=Usage(row["usage"]),
         origin=Origin(row["origin"]),
         multi_region=row["multi_region"],
@@ -217,7 +220,12 @@ def _key(row: dict[str, Any], materials: dict[bytes, Material]) -> Key:
         deletion_window_days=row["deletion_window_days"],
         rotation=rotation,
         on_demand_rotations=row["on_demand_rotations"],
-        current=current,
-        materials=materials,
+        current_id=current,
+        materials={each: Material.of(each, secret) for each, secret in secrets.items()}
+        if symmetric
+        else {},
+        private=Private.of(current, spec, secrets[current])
+        if not symmetric and current in secrets
+        else None,
         version=row["version"],
     )

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from strongroom.keys.envelope import Material
 from strongroom.keys.hierarchy import Domain
 from strongroom.keys.key import Key
+from strongroom.keys.private import Private
 from strongroom.keys.rotation import Generation, RotationType
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book
@@ -20,7 +21,7 @@ class Materials(Book):
     def add_material(
         self,
         key: Key,
-        material: Material,
+        material: Material | Private,
         generation: int,
         now: float,
         rotation_type: RotationType | None,
@@ -68,8 +69,9 @@ class Materials(Book):
         ).mappings()
         return [checked(domain, table, row) for row in read]
 
-    def _materials(self, domain: Domain, key_id: str) -> Iterator[Material]:
+    def _secrets(self, domain: Domain, key_id: str) -> Iterator[tuple[bytes, bytes]]:
+        """Of each generation its id and its secret, the first one first."""
         for row in self._material_rows(domain, key_id):
             material_id = row["material_id"]
             secret = domain.unseal("material", f"{key_id}/{material_id.hex()}", row["sealed"])
-            yield Material.of(material_id, secret)
+            yield material_id, secret

@@ -1,0 +1,55 @@
+"""PKCS#8 and SPKI, the two forms in which KMS hands keys in and out, DER both.
+
+Source: KMS API Reference, "GetPublicKey", "ImportKeyMaterial"; RFC 5208, RFC 5280.
+"""
+
+from typing import TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+Private = TypeVar("Private", bound=PrivateKeyTypes)
+Public = TypeVar("Public", bound=PublicKeyTypes)
+
+
+class NotAKey(ValueError):
+    """Bytes that are not the key they should be."""
+
+
+def private_key(der: bytes, kind: type[Private], *, checked: bool = True) -> Private:
+    """NotAKey if it is another kind of key, or none; `checked` says to look for flaws."""
+    try:
+        key = serialization.load_der_private_key(
+            der, None, unsafe_skip_rsa_key_validation=not checked
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise NotAKey from None
+    if not isinstance(key, kind):
+        raise NotAKey
+    return key
+
+
+def public_key(der: bytes, kind: type[Public]) -> Public:
+    """NotAKey if it is another kind of key, or none."""
+    try:
+        key = serialization.load_der_public_key(der)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise NotAKey from None
+    if not isinstance(key, kind):
+        raise NotAKey
+    return key
+
+
+def private_der(key: PrivateKeyTypes) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def public_der(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
