@@ -1,4 +1,4 @@
-"""`python -m bench [requests|keys|files|decisions|all] [--quick]`: measure, print, and compare with the targets.
+"""`python -m bench [requests|algorithms|keys|files|decisions|all] [--quick]`: measure, print, and compare with the targets.
 
 The exit code is 1 if a request went wrong, since the figures are then worth nothing; a target
 that is missed is said, and is no failure of the measuring.
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import decisions, files, keys, requests
+from bench import algorithms, decisions, files, keys, requests
 from bench.processes import await_port, free_port, stopped, throw_away
 from bench.report import Outcome, machine
 
@@ -30,6 +30,8 @@ def main() -> int:
         outcome.add(decisions.main(20_000 if options.quick else 100_000))
     if options.what in ("requests", "all"):
         outcome.add(requests.main(requests.QUICK if options.quick else requests.FULL))
+    if options.what in ("algorithms", "all"):
+        outcome.add(algorithms.main(algorithms.QUICK if options.quick else algorithms.FULL))
     if options.what in ("keys", "all"):
         outcome.add(keys.main(keys.QUICK if options.quick else keys.FULL))
     if options.what in ("files", "all"):
@@ -76,7 +78,10 @@ def _files(*, quick: bool) -> Outcome:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", default="all", choices=["requests", "keys", "files", "decisions", "all"]
+        "what",
+        nargs="?",
+        default="all",
+        choices=["requests", "algorithms", "keys", "files", "decisions", "all"],
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     return parser.parse_args()
