@@ -212,6 +212,20 @@ class InvalidMac(Fault):
     code = "KMSInvalidMacException"
 
 
+class IncorrectKeyMaterial(Fault):
+    code = "IncorrectKeyMaterialException"
+
+
+class InvalidImportToken(Fault):
+    """Altered, foreign, or of another key."""
+
+    code = "InvalidImportTokenException"
+
+
+class ExpiredImportToken(Fault):
+    code = "ExpiredImportTokenException"
+
+
 class DryRun(Fault):
     """How a dry run says yes."""
 

@@ -1,4 +1,4 @@
-"""What becomes due without being asked for: deletions and rotations.
+"""What becomes due without being asked for: deletions, rotations, expiry of imported material.
 
 One worker of a data folder does this, once a second; and whoever moves the clock, at once.  Each
 batch is one transaction, so a key is deleted or rotated once, whoever else is looking.
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
-from strongroom.services.kms import deletion, rotation
+from strongroom.services.kms import deletion, imports, rotation
 from strongroom.services.kms.world import Backing, Writing
 
 _BATCH = 100  # keys in one transaction, so that requests get their turn in between
@@ -24,17 +25,19 @@ class Ledger(Protocol):
 class Done(NamedTuple):
     deleted: list[Key]
     rotated: list[Key]  # as they are now
+    expired: list[tuple[Key, Import]]  # keys as they are now, and the material that is gone
 
 
 def do_what_is_due(ledger: Ledger, backing: Backing, now: Callable[[], float]) -> Done:
-    """Delete and rotate until nothing is due; runs in a thread.
+    """Delete, rotate and expire until nothing is due; runs in a thread.
 
     Nothing is written, and no lock taken, when nothing is due.
     """
-    done = Done([], [])
+    done = Done([], [], [])
     while _anything_due(ledger, now()):
         with ledger.writing() as books:
             done.deleted.extend(deletion.delete_due(books, now(), _BATCH))
+            done.expired.extend(imports.expire_due(books, now(), _BATCH))
             done.rotated.extend(rotation.rotate_due(books, backing, now(), _BATCH))
     if done.deleted:
         ledger.forget_deleted()

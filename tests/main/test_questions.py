@@ -8,6 +8,8 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.conftest import start_dev
 from typer.testing import CliRunner
 
@@ -377,8 +379,16 @@ def asker(scene):
     iam.create_user(UserName="asker")
     made = iam.create_access_key(UserName="asker")["AccessKey"]
     credentials = made["AccessKeyId"], made["SecretAccessKey"]
-    keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
-    return credentials, keys
+    wishes = (
+        {},
+        {},
+        {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"},
+        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},
+        {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+        {"Origin": "EXTERNAL"},
+    )
+    return credentials, [kms.create_key(**wish)["KeyMetadata"]["Arn"] for wish in wishes]
 
 
 def permit(scene, *statements):
@@ -387,6 +397,11 @@ def permit(scene, *statements):
     )
 
 
+ANOTHER = (
+    ec.generate_private_key(ec.SECP256R1())
+    .public_key()
+    .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+)
 TAGS = [{"TagKey": "Stage", "TagValue": "test"}]
 OWN_KEYS = [
     (
@@ -447,6 +462,40 @@ OWN_KEYS = [
             DestinationKeyId=keys[0],
         ),
         {"kms:ReEncryptOnSameKey": "true", "aws:RequestedRegion": REGION},
+    ),
+    (
+        lambda kms, keys: kms.sign(
+            KeyId=keys[2], Message=b"x", SigningAlgorithm="RSASSA_PSS_SHA_256"
+        ),
+        {"kms:SigningAlgorithm": "RSASSA_PSS_SHA_256", "kms:MessageType": "RAW"},
+    ),
+    (
+        lambda kms, keys: kms.generate_mac(
+            KeyId=keys[3], Message=b"x", MacAlgorithm="HMAC_SHA_256"
+        ),
+        {"kms:MacAlgorithm": "HMAC_SHA_256"},
+    ),
+    (
+        lambda kms, keys: kms.derive_shared_secret(
+            KeyId=keys[4], PublicKey=ANOTHER, KeyAgreementAlgorithm="ECDH"
+        ),
+        {"kms:KeyAgreementAlgorithm": "ECDH"},
+    ),
+    (
+        lambda kms, keys: kms.encrypt(
+            KeyId=keys[5], Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_256"
+        ),
+        {"kms:EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+    ),
+    (
+        lambda kms, keys: kms.generate_data_key_pair(KeyId=keys[0], KeyPairSpec="ECC_NIST_P256"),
+        {"kms:DataKeyPairSpec": "ECC_NIST_P256", "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT"},
+    ),
+    (
+        lambda kms, keys: kms.get_parameters_for_import(
+            KeyId=keys[6], WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
+        ),
+        {"kms:WrappingAlgorithm": "RSAES_OAEP_SHA_256", "kms:WrappingKeySpec": "RSA_2048"},
     ),
 ]
 
@@ -564,7 +613,7 @@ def test_a_past_session_is_asked_for_again_with_what_it_was_to_bring(scene, ask,
 
 
 def test_an_alias_is_a_resource_of_its_own(scene, ask, asker):
-    credentials, (key, _) = asker
+    credentials, (key, *_) = asker
     kms = scene.client("kms", *credentials)
     alias = f"arn:aws:kms:{REGION}:{A}:alias/zz"
     permit(scene, allow("kms:CreateAlias", key))

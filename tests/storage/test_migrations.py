@@ -40,7 +40,11 @@ def structure(database):
         return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
 
 
-LATER = {"0001": ("organization", "iam_role_deletions"), "0002": ("iam_role_deletions",)}
+LATER = {
+    "0001": ("organization", "iam_role_deletions", "imports"),
+    "0002": ("iam_role_deletions", "imports"),
+    "0003": ("imports",),
+}
 """How the names of the tables begin that a revision has not."""
 
 

@@ -19,8 +19,10 @@ from sqlalchemy import delete, select, update
 from tests.conftest import init, start
 
 from strongroom.keys.credential import Credential
+from strongroom.keys.imports import Import
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
+from strongroom.keys.specs import Origin
 from strongroom.storage import schema
 from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
@@ -37,9 +39,12 @@ def kept(store, backing):
     """Two of everything in one place, and one of everything in two others."""
     keys = {}
     for name, place in (("one", HERE), ("two", HERE), ("there", ELSEWHERE), ("theirs", STRANGER)):
-        key = keys[name] = keep_key(store, backing, place)
+        key = keys[name] = keep_key(store, backing, place, origin=Origin.EXTERNAL)
         with store.writing() as books:
-            books.add_material(key, backing.generate(key.id), 1, NOW, RotationType.ON_DEMAND)
+            waits = backing.generate(key.id)
+            books.add_material(key, waits, 1, NOW, RotationType.ON_DEMAND)
+            books.put_import(key, known_of(key.current_id, name))
+            books.put_import(key, known_of(waits.id, name, pending=True))
             books.put_tags(key, {"x": "1", "y": "2"})
         keep_alias(store, key, f"alias/{name}")
         keep_grant(
@@ -61,6 +66,16 @@ def kept(store, backing):
     for account in (HERE[0], STRANGER[0]):
         keep_organization(store, account, member_of(account))
     return keys
+
+
+def known_of(material_id, description, *, pending=False):
+    return Import(
+        material_id=material_id,
+        present=True,
+        pending=pending,
+        valid_to=NOW + 1,
+        description=description,
+    )
 
 
 def member_of(account):
@@ -196,7 +211,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 7 + 2 + 3 + 3 * 18 + 2 + 2 * 16
+    assert check_every_row(opened_anew(database, root, page)) == 4 * 9 + 2 + 3 + 3 * 18 + 2 + 2 * 16
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)
@@ -227,8 +242,8 @@ def test_two_rows_that_change_places(store, database, root, page, kept):
             alter(database, table, row, **row)
 
 
-def test_current_material_that_is_gone(store, database, root, page, kept):
-    key = kept["one"]
+def test_current_material_that_is_gone(store, database, root, page, backing):
+    key = keep_key(store, backing)
     with database.writing() as connection:
         connection.execute(
             delete(schema.materials).where(
@@ -237,6 +252,19 @@ def test_current_material_that_is_gone(store, database, root, page, kept):
         )
     with (
         pytest.raises(Tampered, match="is gone"),
+        opened_anew(database, root, page).reading() as books,
+    ):
+        books.key(key.account, key.region, key.id)
+
+
+def test_material_that_is_not_to_expire_any_more(store, database, root, page, kept):
+    key = kept["one"]
+    with database.writing() as connection:
+        connection.execute(
+            delete(schema.imports).where(schema.imports.c.material_id == key.current_id)
+        )
+    with (
+        pytest.raises(Tampered, match="imported material"),
         opened_anew(database, root, page).reading() as books,
     ):
         books.key(key.account, key.region, key.id)

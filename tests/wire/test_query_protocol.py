@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from strongroom.errors import Fault, Serialization, Validation
 from strongroom.wire import faults, markup, query
-from strongroom.wire.moments import cloudtrail, from_iso8601, iso8601
+from strongroom.wire.moments import cloudtrail, from_iso8601, iso8601, of_cloudtrail
 from strongroom.wire.protocol import Protocol
 from strongroom.wire.shape import Shape, Timestamp
 from strongroom.wire.shapes import sts
@@ -336,4 +336,5 @@ def test_moments(at, iso, trail):
     assert iso8601(at) == iso
     assert from_iso8601(iso) == pytest.approx(at)
     assert cloudtrail(at) == trail
+    assert of_cloudtrail(trail) == int(at // 1)
     assert from_iso8601("2022-08-11T00:38:27+02:00") == 1660171107

@@ -72,7 +72,7 @@ def encrypt(
     the data key is stored with it, encrypted. `strongroom decrypt` and every AWS Encryption SDK
     open the result.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.client.endpoint import Endpoint
         from strongroom.client.files import encrypt_file
 
@@ -90,7 +90,7 @@ def encrypt(
                 progress=_progress(quiet=quiet),
             )
         if not quiet:
-            _say(f"{_named(done)}: {_size(sealed.plaintext)} sealed under {sealed.key}")
+            say(f"{_named(done)}: {_size(sealed.plaintext)} sealed under {sealed.key}")
 
 
 def decrypt(
@@ -121,7 +121,7 @@ def decrypt(
     written once it was, so a file that is cut short is noticed only after its beginning: mind the
     exit code.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.client.endpoint import Endpoint
         from strongroom.client.files import decrypt_file
 
@@ -140,7 +140,7 @@ def decrypt(
                 progress=_progress(quiet=quiet),
             )
         if not quiet:
-            _say(f"{_named(done)}: {_size(opened.plaintext)} opened with {opened.key}")
+            say(f"{_named(done)}: {_size(opened.plaintext)} opened with {opened.key}")
 
 
 class _Stopped(BaseException):
@@ -148,7 +148,7 @@ class _Stopped(BaseException):
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
+def one_sentence() -> Iterator[None]:
     """Turn every failure there may be into its sentence and exit code 1."""
     try:
         with _stoppable():
@@ -157,9 +157,9 @@ def _one_sentence() -> Iterator[None]:
             try:
                 yield
             except FAILURES as failure:
-                _fail(sentence(failure))
+                fail(sentence(failure))
     except _Stopped as stopped:
-        _fail(f"stopped by {stopped}")
+        fail(f"stopped by {stopped}")
 
 
 @contextmanager
@@ -187,16 +187,16 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
     for text in texts or ():
         key, equals, value = text.partition("=")
         if not _is_text(text):
-            _fail("`--context`: it is not text in UTF-8")
+            fail("`--context`: it is not text in UTF-8")
         if not equals or key in pairs:
-            _fail(f"`--context {text}`: give each key once, as KEY=VALUE")
+            fail(f"`--context {text}`: give each key once, as KEY=VALUE")
         pairs[key] = value
     return pairs
 
 
 def _require_key(key: str | None) -> None:
     if key is not None and not (key and _is_text(key)):
-        _fail("`--key`: give a key id, a key ARN or alias/NAME")
+        fail("`--key`: give a key id, a key ARN or alias/NAME")
 
 
 def _is_text(argument: str) -> bool:
@@ -238,10 +238,10 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _fail(text: str) -> NoReturn:
-    _say(f"strongroom: {text}")
+def fail(text: str) -> NoReturn:
+    say(f"strongroom: {text}")
     raise typer.Exit(1)

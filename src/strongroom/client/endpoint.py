@@ -7,7 +7,7 @@ then: `import botocore.session` takes a quarter of a second, which `--help` shou
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, NoRegionError
 
@@ -66,6 +66,10 @@ class Endpoint:
         return self._client(KeyId).decrypt(
             KeyId=KeyId, CiphertextBlob=CiphertextBlob, EncryptionContext=EncryptionContext
         )
+
+    def client_of(self, key: str) -> Any:
+        """A client of botocore's for the Region of a key, for other calls than those above."""
+        return self._client(key)
 
     def __enter__(self) -> Self:
         return self

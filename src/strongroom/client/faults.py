@@ -31,6 +31,10 @@ class UnexpectedAnswer(MessageFault):
     """KMS answered with another key than it was asked for, or with no data key of 32 bytes."""
 
 
+class MaterialRefused(MessageFault):
+    """Key material that is none, or a key that takes none from outside."""
+
+
 class EndpointRefused(MessageFault):
     """What was given for the address of KMS is none."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from strongroom.keys.envelope import Material
+from strongroom.keys.imports import Import
 from strongroom.keys.private import Private
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SPECS, Family, Manager, Origin, Usage
@@ -48,6 +49,8 @@ class Key:
     """Of a symmetric key: every generation that is here, by its id, the first one first."""
     private: Private | None = None
     """Of any other key: its secret, if that is here."""
+    imports: tuple[Import, ...] = ()
+    """Of a key of origin EXTERNAL, the first one first."""
     version: int  # of the row; rises with every change
 
     @property

@@ -25,6 +25,10 @@ MADE_HERE = frozenset(
 """The specs of which keys can be made: all but SM2, and ML_KEM_512 (docs/adr/0005)."""
 
 
+IMPORTABLE = frozenset((SYMMETRIC_DEFAULT, *rsa.BITS, *ec.CURVES, edwards.SPEC, *mac.SPECS))
+"""The specs of which material may come from outside."""
+
+
 class Use(Enum):
     SIGN = auto()
     VERIFY = auto()

@@ -55,6 +55,11 @@ class RsaKey:
         self._public = self._private.public_key()
         self.public = public_der(self._public)
 
+    @property
+    def size(self) -> int:
+        """Bytes of its modulus, and of everything that it encrypts or signs."""
+        return self._private.key_size // 8
+
     def sign(self, algorithm: str, message: bytes, *, hashed: bool) -> bytes:
         """`hashed` says that the message is hashed already."""
         scheme, whole, digest = _SIGNATURES[algorithm]

@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from strongroom import __version__
-from strongroom.cli import clock, environment, explanations, files, policies
+from strongroom.cli import clock, environment, explanations, files, imports, policies
 from strongroom.cli.terminal import clean
 from strongroom.errors import Fault, SetupError
 
@@ -256,6 +256,7 @@ app.command(name="env")(environment.env)
 app.command(name="clock", context_settings={"ignore_unknown_options": True})(clock.clock)
 app.command(name="encrypt")(files.encrypt)
 app.command(name="decrypt")(files.decrypt)
+app.command(name="import")(imports.import_)
 
 app.add_typer(policies.policy, name="policy")
 

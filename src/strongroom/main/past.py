@@ -272,6 +272,11 @@ def key_asked_for(of: Event, action: str) -> str | None:
     return _object(of.requestParameters).get(name.get(action, "keyId"))
 
 
+def algorithm(of: Event, action: str) -> Mapping[str, Value]:
+    """The encryption algorithm that an action of the request was to use, if it was said."""
+    return requested.algorithm(action, _object(of.requestParameters))
+
+
 def encryption_context(of: Event, action: str) -> dict[str, str]:
     """The one that an action of the request was about."""
     parameters = _object(of.requestParameters)

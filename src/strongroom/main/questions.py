@@ -137,6 +137,7 @@ def _context(found: Event, half: past.Half) -> dict[str, str | tuple[str, ...]]:
         **past.circumstances(found),
         **of_alias(past.key_asked_for(found, half.action)),
         **of_context(past.encryption_context(found, half.action)),
+        **past.algorithm(found, half.action),
     }
 
 

@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from strongroom.errors import Validation
-from strongroom.keys import rotation
+from strongroom.keys import imports, rotation
 from strongroom.keys.grant_rules import require_pairs
+from strongroom.keys.messages import RAW
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin, Usage
+from strongroom.policy.moments import iso8601
 from strongroom.services.circumstances import Value, flag, of_request_tags
 from strongroom.services.kms.circumstances import of_bypass, of_context
 from strongroom.services.kms.deletion import LONGEST_DAYS
 from strongroom.services.kms.policies import NAME
+from strongroom.wire.moments import of_cloudtrail
 
 Parameters = Mapping[str, Any]
 """`requestParameters` of a record."""
@@ -44,6 +47,42 @@ def keys(source: str, operation: str, parameters: Parameters) -> Mapping[str, Va
         return {}
     of = _OF_OPERATIONS.get(operation)
     return {} if of is None else of(parameters)
+
+
+def algorithm(action: str, parameters: Parameters) -> Mapping[str, Value]:
+    """kms:EncryptionAlgorithm of a use of a key, where the request said one."""
+    named = {
+        "kms:ReEncryptFrom": "sourceEncryptionAlgorithm",
+        "kms:ReEncryptTo": "destinationEncryptionAlgorithm",
+    }.get(action, "encryptionAlgorithm")
+    return {"kms:encryptionalgorithm": parameters[named]} if named in parameters else {}
+
+
+def _named(**keys: str) -> Callable[[Parameters], Mapping[str, Value]]:
+    """Condition keys of `kms:` that are parameters, by what these are called."""
+
+    def of(parameters: Parameters) -> Mapping[str, Value]:
+        return {
+            f"kms:{key}": parameters[name] for key, name in keys.items() if parameters.get(name)
+        }
+
+    return of
+
+
+def _of_signing(parameters: Parameters) -> Mapping[str, Value]:
+    return {
+        "kms:messagetype": parameters.get("messageType") or RAW,
+        **_named(signingalgorithm="signingAlgorithm")(parameters),
+    }
+
+
+def _of_import(parameters: Parameters) -> Mapping[str, Value]:
+    found: dict[str, Value] = {
+        "kms:expirationmodel": parameters.get("expirationModel") or imports.EXPIRES
+    }
+    if "validTo" in parameters:
+        found["kms:validto"] = iso8601(of_cloudtrail(parameters["validTo"]))
+    return found
 
 
 def _of_role(parameters: Parameters) -> Mapping[str, Value]:
@@ -134,9 +173,20 @@ _OF_OPERATIONS: Mapping[str, Callable[[Parameters], Mapping[str, Value]]] = {
     "AssumeRole": _of_role,
     "CreateGrant": _of_grant,
     "CreateKey": _of_key,
+    "DeriveSharedSecret": _named(keyagreementalgorithm="keyAgreementAlgorithm"),
     "EnableKeyRotation": _of_rotation,
+    "GenerateDataKeyPair": _named(datakeypairspec="keyPairSpec"),
+    "GenerateDataKeyPairWithoutPlaintext": _named(datakeypairspec="keyPairSpec"),
+    "GenerateMac": _named(macalgorithm="macAlgorithm"),
+    "GetParametersForImport": _named(
+        wrappingalgorithm="wrappingAlgorithm", wrappingkeyspec="wrappingKeySpec"
+    ),
+    "ImportKeyMaterial": _of_import,
     "PutKeyPolicy": _of_policy,
     "ScheduleKeyDeletion": _of_deletion,
+    "Sign": _of_signing,
     "TagResource": _of_tags,
     "UntagResource": _of_tag_keys,
+    "Verify": _of_signing,
+    "VerifyMac": _named(macalgorithm="macAlgorithm"),
 }

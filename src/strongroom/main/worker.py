@@ -219,12 +219,14 @@ class Worker:
         self._away = away
 
     def _do_what_is_due(self) -> Done:
-        """Delete and rotate, and record it; runs in the writing thread."""
+        """Do what is due, and record it; runs in the writing thread."""
         done = jobs.do_what_is_due(self._store, self._backing, self._now)
         for key in done.deleted:
             self._record_own(_DELETED, key, _details(key, rotated=False))
         for key in done.rotated:
             self._record_own(_ROTATED, key, _details(key, rotated=True))
+        for key, gone in done.expired:
+            self._record_own(_EXPIRED, key, _of_material(key, gone.material_id))
         return done
 
     def _record_own(self, kind: Kind, key: Key, details: bytes) -> None:
@@ -257,6 +259,17 @@ class Worker:
 
 _DELETED = Kind("kms.amazonaws.com", "DeleteKey", read_only=False, event_type="AwsServiceEvent")
 _ROTATED = Kind("kms.amazonaws.com", "RotateKey", read_only=False, event_type="AwsServiceEvent")
+
+
+_EXPIRED = Kind(
+    "kms.amazonaws.com", "DeleteExpiredKeyMaterial", read_only=False, event_type="AwsServiceEvent"
+)
+
+
+def _of_material(key: Key, material_id: bytes) -> bytes:
+    return json.dumps(
+        {"keyId": key.id, "keyMaterialId": material_id.hex()}, separators=(",", ":")
+    ).encode()
 
 
 def _details(key: Key, *, rotated: bool) -> bytes:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 metadata = MetaData()
@@ -110,9 +110,23 @@ materials = Table(
     Column("material_id", LargeBinary, nullable=False),
     Column("created", Double, nullable=False),  # of generation n > 0: when the key rotated to it
     Column("rotation_type", String(16)),  # none for generation 0
-    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # nothing: it was imported and is not here
     _mac(),
 )
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),
+    Column("material_id", LargeBinary, primary_key=True),
+    Column("pending", Boolean, nullable=False),
+    Column("valid_to", Double),  # none: it does not expire, or is not here
+    Column("description", Text, nullable=False),
+    _mac(),
+)
+Index("imports_by_valid_to", imports.c.valid_to)
 
 aliases = Table(
     "aliases",

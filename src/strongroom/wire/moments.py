@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_CLOUDTRAIL = re.compile(
+    rf"({'|'.join(_MONTHS)}) (\d\d?), (\d{{1,4}}), (\d\d?):(\d\d):(\d\d) ([AP]M)", re.ASCII
+)
 
 
 def iso8601(at: float) -> str:
@@ -33,3 +36,16 @@ def cloudtrail(at: float) -> str:
     half = "AM" if when.hour < 12 else "PM"
     day = f"{_MONTHS[when.month - 1]} {when.day}, {when.year}"
     return f"{day}, {hour}:{when.minute:02}:{when.second:02} {half}"
+
+
+def of_cloudtrail(text: str) -> float:
+    """What `cloudtrail` wrote, to the second; ValueError if it did not."""
+    match = _CLOUDTRAIL.fullmatch(text)
+    if match is None:
+        raise ValueError("not a time as CloudTrail writes it")
+    month, day, year, hour, minute, second, half = match.groups()
+    hours = int(hour) % 12 + (12 if half == "PM" else 0)
+    when = datetime(
+        int(year), _MONTHS.index(month) + 1, int(day), hours, int(minute), int(second), tzinfo=UTC
+    )
+    return (when - _EPOCH).total_seconds()

@@ -15,6 +15,7 @@ from strongroom.services.kms import (
     encryption,
     grant_listings,
     grants,
+    imports,
     key_policies,
     lifecycle,
     public_keys,
@@ -35,6 +36,9 @@ OPERATIONS: dict[str, Operation] = {
     "Decapsulate": Operation(agreement.decapsulate, _MEMORY, read_only=True),
     "DeleteAlias": Operation(aliases.delete_alias, _WRITING, read_only=False, names_key=True),
     "DeriveSharedSecret": Operation(agreement.derive_shared_secret, _MEMORY, read_only=True),
+    "DeleteImportedKeyMaterial": Operation(
+        imports.delete_imported_key_material, _WRITING, read_only=False
+    ),
     "DescribeKey": Operation(lifecycle.describe_key, _MEMORY, read_only=True),
     "DisableKey": Operation(lifecycle.disable_key, _WRITING, read_only=False, names_key=True),
     "DisableKeyRotation": Operation(rotation.disable_key_rotation, _WRITING, read_only=False),
@@ -56,7 +60,9 @@ OPERATIONS: dict[str, Operation] = {
     "GenerateRandom": Operation(data_keys.generate_random, _MEMORY, read_only=True),
     "GetKeyPolicy": Operation(key_policies.get_key_policy, _MEMORY, read_only=True),
     "GetKeyRotationStatus": Operation(rotation.get_key_rotation_status, _MEMORY, read_only=True),
+    "GetParametersForImport": Operation(imports.get_parameters_for_import, _MEMORY, read_only=True),
     "GetPublicKey": Operation(public_keys.get_public_key, _MEMORY, read_only=True),
+    "ImportKeyMaterial": Operation(imports.import_key_material, _WRITING, read_only=False),
     "ListAliases": Operation(aliases.list_aliases, _READING, read_only=True),
     "ListGrants": Operation(grant_listings.list_grants, _READING, read_only=True),
     "ListKeyPolicies": Operation(key_policies.list_key_policies, _MEMORY, read_only=True),

@@ -5,9 +5,10 @@ tags and grants, and everything ever encrypted under it is noise.
 """
 
 from strongroom.errors import Validation
-from strongroom.keys import states
+from strongroom.keys import imports, states
 from strongroom.keys.key import Key
 from strongroom.keys.rotation import DAY
+from strongroom.keys.specs import Origin
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
 from strongroom.services.kms import access
@@ -68,14 +69,21 @@ def _require_window(days: int) -> None:
 def cancel_key_deletion(
     kms: KmsBooks, call: Call, rq: CancelKeyDeletionRequest
 ) -> CancelKeyDeletionResponse:
-    """The key comes back disabled, whatever it was before."""
+    """The key comes back disabled, whatever it was before; or waiting for material that is gone."""
     key = id_or_arn(kms, call, "CancelKeyDeletion", rq.KeyId)
     access.require(kms, call, "CancelKeyDeletion", key)
     states.require("CancelKeyDeletion", key.state, key.arn)
     kms.books.change_key(
-        key, state=KeyState.DISABLED, deletion_date=None, deletion_window_days=None
+        key,
+        state=KeyState.PENDING_IMPORT if _lacks_material(key) else KeyState.DISABLED,
+        deletion_date=None,
+        deletion_window_days=None,
     )
     return CancelKeyDeletionResponse(KeyId=key.arn)
+
+
+def _lacks_material(key: Key) -> bool:
+    return key.origin is Origin.EXTERNAL and not imports.complete(key.imports)
 
 
 def delete_due(books: Writing, now: float, most: int) -> list[Key]:

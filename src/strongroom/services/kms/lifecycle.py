@@ -8,7 +8,7 @@ from functools import partial
 
 from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
 from strongroom.keys import states
-from strongroom.keys.private import MADE_HERE
+from strongroom.keys.private import IMPORTABLE, MADE_HERE
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call, Slow
@@ -42,14 +42,15 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     access.require_account(kms, call, "CreateKey", partial(_of_creation, rq))
     if tags:
         access.require_account(kms, call, "TagResource", partial(_of_creation, rq))
-    spec = _spec(rq)
+    spec, origin = _spec(rq), Origin(rq.Origin or Origin.AWS_KMS)
     key = new_key(
         kms.backing,
         call,
         manager=Manager.CUSTOMER,
         spec=spec,
         usage=Usage(rq.KeyUsage or Usage.ENCRYPT_DECRYPT),
-        secret=_secret(kms.backing, call, spec),
+        origin=origin,
+        secret=_secret(kms.backing, call, spec) if origin is Origin.AWS_KMS else b"",
         description=rq.Description or "",
         policy=rq.Policy or policies.default(call.account, call.region),
         multi_region=bool(rq.MultiRegion),
@@ -130,7 +131,9 @@ def _require_kind(rq: CreateKeyRequest) -> None:
         )
     if spec not in MADE_HERE:
         raise NotImplementedHere(f"CreateKey with KeySpec {spec} is not implemented yet.")
-    if origin is not Origin.AWS_KMS:
+    if origin is Origin.EXTERNAL and spec not in IMPORTABLE:
+        raise Validation(f"KeySpec {spec} is not compatible with Origin {origin}")
+    if in_store:
         raise NotImplementedHere(f"CreateKey with Origin {origin} is not implemented yet.")
 
 

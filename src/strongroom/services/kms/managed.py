@@ -44,19 +44,22 @@ def new_key(
     multi_region: bool = False,
     spec: str = SYMMETRIC_DEFAULT,
     usage: Usage = Usage.ENCRYPT_DECRYPT,
+    origin: Origin = Origin.AWS_KMS,
     secret: bytes = b"",
 ) -> Key:
-    """A key of the caller's account and Region, enabled, not yet kept anywhere.
+    """A key of the caller's account and Region, not yet kept anywhere: enabled, or if its material is
+    to be imported, waiting for that.
 
     `secret` is of `keys.private`, for every key but a symmetric one, whose material is made here.
     """
     key_id = f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
     private: Private | None = None
     materials: dict[bytes, Material] = {}
+    current_id = b""
     if secret:
         private = Private.of(material_id(key_id, secret), spec, secret)
         current_id = private.id
-    else:
+    elif origin is Origin.AWS_KMS:
         material = backing.generate(key_id)
         materials[material.id] = material
         current_id = material.id
@@ -69,9 +72,9 @@ def new_key(
         manager=manager,
         spec=spec,
         usage=usage,
-        origin=Origin.AWS_KMS,
+        origin=origin,
         multi_region=multi_region,
-        state=KeyState.ENABLED,
+        state=KeyState.ENABLED if current_id else KeyState.PENDING_IMPORT,
         description=description,
         created=call.now,
         policy=policy,

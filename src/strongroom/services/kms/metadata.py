@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+from strongroom.keys import imports
+from strongroom.keys.imports import EXPIRES, LASTS
 from strongroom.keys.key import Key
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Usage
 from strongroom.keys.states import KeyState
@@ -27,9 +29,20 @@ def of(key: Key) -> KeyMetadata:
         MacAlgorithms=list(key.algorithms) if key.usage is Usage.GENERATE_VERIFY_MAC else None,
         MultiRegion=key.multi_region,
         MultiRegionConfiguration=_multi_region(key) if key.multi_region else None,
-        CurrentKeyMaterialId=key.current_id.hex() if key.spec == SYMMETRIC_DEFAULT else None,
+        ExpirationModel=_expiration_model(key),
+        ValidTo=imports.earliest(key.imports),
+        CurrentKeyMaterialId=(key.current_id.hex() or None)
+        if key.spec == SYMMETRIC_DEFAULT
+        else None,
         **algorithms(key),
     )
+
+
+def _expiration_model(key: Key) -> str | None:
+    """Of imported material: that some of it expires, or that it lasts; nothing if it is not here."""
+    if not imports.complete(key.imports):
+        return None
+    return LASTS if imports.earliest(key.imports) is None else EXPIRES
 
 
 class _Algorithms(TypedDict, total=False):

@@ -4,11 +4,16 @@ Rotation adds a generation of material: new ciphertexts are made with it, older 
 material that made them and open as before.  Key id and ARN stay.
 """
 
-from strongroom.errors import Conflict, LimitExceeded, UnsupportedOperation
-from strongroom.keys import rotation, states
+from dataclasses import replace
+
+import msgspec
+
+from strongroom.errors import Conflict, InvalidState, LimitExceeded, UnsupportedOperation
+from strongroom.keys import imports, rotation, states
+from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
-from strongroom.keys.rotation import RotationType
-from strongroom.keys.specs import SYMMETRIC_DEFAULT
+from strongroom.keys.rotation import Generation, RotationType
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
 from strongroom.services.call import Call
 from strongroom.services.kms import access, paging
 from strongroom.services.kms.identifiers import id_or_arn
@@ -35,7 +40,7 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
     access.require(
         kms, call, "EnableKeyRotation", key, lambda: {"kms:rotationperiodindays": str(days)}
     )
-    _require_rotatable(key)
+    _require_automatic(key)
     states.require("EnableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
 
@@ -43,7 +48,7 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
 def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationRequest) -> None:
     key = id_or_arn(kms, call, "DisableKeyRotation", rq.KeyId)
     access.require(kms, call, "DisableKeyRotation", key)
-    _require_rotatable(key)
+    _require_automatic(key)
     states.require("DisableKeyRotation", key.state, key.arn)
     kms.books.change_key(key, rotation=None)
 
@@ -81,7 +86,10 @@ def rotate_key_on_demand(
         )
     if key.rotation is not None and key.rotation.next - call.now < rotation.QUIET_SECONDS:
         raise Conflict(f"An automatic rotation of {key.arn} is in progress or about to begin.")
-    rotate(kms.books, kms.backing, key, call.now, RotationType.ON_DEMAND)
+    if key.origin is Origin.EXTERNAL:
+        _rotate_to_imported(kms.books, key, call.now)
+    else:
+        rotate(kms.books, kms.backing, key, call.now, RotationType.ON_DEMAND)
     return RotateKeyOnDemandResponse(KeyId=key.arn)
 
 
@@ -94,21 +102,55 @@ def list_key_rotations(
     access.require(kms, call, "ListKeyRotations", key)
     _require_rotatable(key)
     all_material = rq.IncludeKeyMaterial == "ALL_KEY_MATERIAL"
+    known = {each.material_id: each for each in key.imports}
     entries = [
-        RotationsListEntry(
-            KeyId=key.id,
-            KeyMaterialId=generation.material_id.hex(),
-            KeyMaterialState=(
-                "CURRENT" if generation.material_id == key.current_id else "NON_CURRENT"
-            ),
-            RotationDate=generation.created if generation.rotation_type else None,
-            RotationType=generation.rotation_type and generation.rotation_type.value,
-        )
+        _entry(key, generation, known.get(generation.material_id))
         for generation in kms.books.generations(key)
         if all_material or generation.rotation_type is not None
     ]
     page, more, following = paging.cut_whole(entries, rq.Marker, most)
     return ListKeyRotationsResponse(Rotations=list(page), Truncated=more, NextMarker=following)
+
+
+def _entry(key: Key, generation: Generation, known: Import | None) -> RotationsListEntry:
+    state = "CURRENT" if generation.material_id == key.current_id else "NON_CURRENT"
+    entry = RotationsListEntry(
+        KeyId=key.id,
+        KeyMaterialId=generation.material_id.hex(),
+        KeyMaterialState=state if known is None or not known.pending else "PENDING_ROTATION",
+        RotationDate=generation.created if generation.rotation_type else None,
+        RotationType=generation.rotation_type and generation.rotation_type.value,
+    )
+    if known is None:
+        return entry
+    return msgspec.structs.replace(
+        entry,
+        KeyMaterialDescription=known.description or None,
+        ImportState="IMPORTED" if known.present else "PENDING_IMPORT",
+        ExpirationModel=known.expiration_model if known.present else None,
+        ValidTo=known.valid_to,
+    )
+
+
+def _rotate_to_imported(books: Writing, key: Key, now: float) -> None:
+    """Make the material that waits for it current."""
+    waiting = imports.waiting(key.imports)
+    if waiting is None:
+        raise InvalidState(f"No available key material pending rotation for the key: {key.arn}.")
+    books.rotated_to(key, waiting.material_id, now)
+    books.put_import(key, replace(waiting, pending=False))
+    books.change_key(
+        key, current_id=waiting.material_id, on_demand_rotations=key.on_demand_rotations + 1
+    )
+
+
+def _require_automatic(key: Key) -> None:
+    """Refuse keys that do not rotate by themselves."""
+    _require_rotatable(key)
+    if key.origin is not Origin.AWS_KMS:
+        raise UnsupportedOperation(
+            f"{key.arn} origin is {key.origin.value} which is not valid for this operation."
+        )
 
 
 def _require_rotatable(key: Key) -> None:

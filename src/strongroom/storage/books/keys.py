@@ -1,15 +1,16 @@
 """Keys: rows to values and back, and which of them are due."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from strongroom.arn import Arn, partition_of
 from strongroom.keys.envelope import Material, key_id_bytes
 from strongroom.keys.hierarchy import Cell
+from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
 from strongroom.keys.rotation import Schedule
@@ -34,7 +35,8 @@ class Keys(Materials, Aliases):
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
             return None
-        return _key(row, dict(self._secrets(domain, key_id)))
+        imports = self.imports(key_id, domain) if row["origin"] == Origin.EXTERNAL else ()
+        return _key(row, dict(self._secrets(domain, key_id)), imports)
 
     def places(self, key_id: str) -> list[Place]:
         """Where there are keys of this id: multi-Region keys may be in several Regions."""
@@ -83,7 +85,7 @@ class Keys(Materials, Aliases):
         """Drop a key and all that hangs on it: materials, tags, aliases, grants."""
         for alias in self.aliases_of(key):
             self.delete_alias(alias)
-        for table in (schema.materials, schema.tags, schema.grants, schema.keys):
+        for table in (schema.materials, schema.imports, schema.tags, schema.grants, schema.keys):
             self.connection.execute(
                 delete(table).where(
                     table.c.account == key.account,
@@ -129,14 +131,22 @@ class Keys(Materials, Aliases):
     def anything_due(self, now: float) -> bool:
         """Whether there may be a key to delete or to rotate; a look into two indexes."""
         query = select(schema.keys.c.key_id).limit(1)
-        return any(
-            self.connection.execute(query.where(due)).first() is not None
-            for due in (_deletion_due(now), _rotation_due(now))
+        return (
+            any(
+                self.connection.execute(query.where(due)).first() is not None
+                for due in (_deletion_due(now), _rotation_due(now))
+            )
+            or self.connection.execute(_expired(now).limit(1)).first() is not None
         )
 
     def keys_to_delete(self, now: float, most: int) -> Iterator[Key]:
         """Keys whose deletion date has come."""
         yield from self._due(_deletion_due(now), schema.keys.c.deletion_date, most)
+
+    def keys_to_expire(self, now: float, most: int) -> Iterator[Key]:
+        """Keys of which some imported material has expired."""
+        query = _expired(now).order_by(schema.imports.c.valid_to).limit(most)
+        yield from self._found(dict.fromkeys(self.connection.execute(query).all()))
 
     def keys_to_rotate(self, now: float, most: int) -> Iterator[Key]:
         """Enabled keys whose next rotation has come."""
@@ -150,7 +160,11 @@ class Keys(Materials, Aliases):
             .order_by(order)
             .limit(most)
         ).all()
-        for account, region, key_id in found:
+        yield from self._found(found)
+
+    def _found(self, places: Iterable[Any]) -> Iterator[Key]:
+        """The keys of these accounts, Regions and ids."""
+        for account, region, key_id in places:
             key = self.key(account, region, key_id)
             if key is not None:
                 yield key
@@ -164,6 +178,11 @@ def _deletion_due(now: float) -> ColumnElement[bool]:
 
 def _rotation_due(now: float) -> ColumnElement[bool]:
     return (schema.keys.c.next_rotation <= now) & (schema.keys.c.state == KeyState.ENABLED.value)
+
+
+def _expired(now: float) -> Select[tuple[str, str, str]]:
+    table = schema.imports
+    return select(table.c.account, table.c.region, table.c.key_id).where(table.c.valid_to <= now)
 
 
 def _row(key: Key) -> dict[str, Cell]:
@@ -191,7 +210,7 @@ def _row(key: Key) -> dict[str, Cell]:
     }
 
 
-def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
+def _key(row: dict[str, Any], secrets: dict[bytes, bytes], imports: tuple[Import, ...]) -> Key:
     account, region, key_id, spec = row["account"], row["region"], row["key_id"], row["spec"]
     current = row["current_material"]
     if current not in secrets and row["origin"] != Origin.EXTERNAL:
@@ -227,5 +246,6 @@ def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
         private=Private.of(current, spec, secrets[current])
         if not symmetric and current in secrets
         else None,
+        imports=imports,
         version=row["version"],
     )

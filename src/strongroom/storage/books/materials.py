@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from strongroom.keys.envelope import Material
-from strongroom.keys.hierarchy import Domain
+from strongroom.keys.hierarchy import Cell, Domain
+from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
 from strongroom.keys.rotation import Generation, RotationType
+from strongroom.keys.sealing import Tampered
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book
-from strongroom.storage.rows import checked
+from strongroom.storage.changes import Kind
+from strongroom.storage.rows import checked, signed
 
 
 @dataclass(slots=True)
@@ -70,8 +73,99 @@ class Materials(Book):
         return [checked(domain, table, row) for row in read]
 
     def _secrets(self, domain: Domain, key_id: str) -> Iterator[tuple[bytes, bytes]]:
-        """Of each generation its id and its secret, the first one first."""
+        """Of each generation that is here its id and its secret, the first one first."""
         for row in self._material_rows(domain, key_id):
-            material_id = row["material_id"]
-            secret = domain.unseal("material", f"{key_id}/{material_id.hex()}", row["sealed"])
-            yield material_id, secret
+            if row["sealed"]:
+                material_id = row["material_id"]
+                secret = domain.unseal("material", f"{key_id}/{material_id.hex()}", row["sealed"])
+                yield material_id, secret
+
+    # Of keys whose material is imported
+
+    def imports(self, key_id: str, domain: Domain) -> tuple[Import, ...]:
+        """What is known of a key's imported materials, the first one first.
+
+        Tampered if of one of them nothing is: it might have been to expire.
+        """
+        table = schema.imports
+        found = {
+            row["material_id"]: row
+            for row in self._some(
+                table, domain.account, domain.region, table.c.key_id == key_id, None, None
+            )
+        }
+        rows = self._material_rows(domain, key_id)
+        if found.keys() != {row["material_id"] for row in rows}:
+            raise Tampered(f"something about the imported material of key {key_id} is gone")
+        return tuple(_import(row, found[row["material_id"]]) for row in rows)
+
+    def put_import(self, key: Key, known: Import) -> None:
+        """Keep what is known of a material that is kept, instead of what was known before."""
+        table = schema.imports
+        self.connection.execute(delete(table).where(*_of(table, key, known.material_id)))
+        self._insert(
+            table,
+            key.account,
+            key.region,
+            {
+                "account": key.account,
+                "region": key.region,
+                "key_id": key.id,
+                "material_id": known.material_id,
+                "pending": known.pending,
+                "valid_to": known.valid_to,
+                "description": known.description,
+            },
+        )
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+
+    def put_secret(self, key: Key, material_id: bytes, secret: bytes) -> None:
+        """Keep the secret of a material that is known; none, to have it here no more."""
+        owner = f"{key.id}/{material_id.hex()}"
+        domain = self.own_domain(key.account, key.region)
+        sealed = domain.seal("material", owner, secret) if secret else b""
+        self._change_material(key, material_id, sealed=sealed)
+
+    def rotated_to(self, key: Key, material_id: bytes, now: float) -> None:
+        """Keep that a material which waited is current from `now` on."""
+        self._change_material(
+            key, material_id, created=now, rotation_type=RotationType.ON_DEMAND.value
+        )
+
+    def _change_material(self, key: Key, material_id: bytes, **change: Cell) -> None:
+        table, domain = schema.materials, self.own_domain(key.account, key.region)
+        this = and_(table.c.key_id == key.id, table.c.material_id == material_id)
+        row = self._one(table, key.account, key.region, this)
+        if row is None:
+            raise Tampered(f"material of key {key.id} is gone")
+        self.connection.execute(
+            update(table)
+            .where(*_of(table, key, material_id))
+            .values(signed(domain, table, row | change))
+        )
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+
+    def forget_material(self, key: Key, material_id: bytes) -> None:
+        """Drop a material that was never current."""
+        for table in (schema.materials, schema.imports):
+            self.connection.execute(delete(table).where(*_of(table, key, material_id)))
+        self._touch(Kind.KEY, key.account, key.region, key.id)
+
+
+def _import(row: dict[str, Any], known: dict[str, Any]) -> Import:
+    return Import(
+        material_id=row["material_id"],
+        present=bool(row["sealed"]),
+        pending=known["pending"],
+        valid_to=known["valid_to"],
+        description=known["description"],
+    )
+
+
+def _of(table: Any, key: Key, material_id: bytes) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.account == key.account,
+        table.c.region == key.region,
+        table.c.key_id == key.id,
+        table.c.material_id == material_id,
+    )
