@@ -41,9 +41,9 @@ def structure(database):
 
 
 LATER = {
-    "0001": ("organization", "iam_role_deletions", "imports"),
-    "0002": ("iam_role_deletions", "imports"),
-    "0003": ("imports",),
+    "0001": ("organization", "iam_role_deletions", "imports", "primaries"),
+    "0002": ("iam_role_deletions", "imports", "primaries"),
+    "0003": ("imports", "primaries"),
 }
 """How the names of the tables begin that a revision has not."""
 

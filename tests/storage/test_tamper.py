@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from keeping import (
@@ -56,6 +57,11 @@ def kept(store, backing):
             subset=(("b", "2"),),
             source_arn="arn:aws:s3:::a-bucket",
         )
+    for place in (HERE, STRANGER):
+        primary = keep_key(store, backing, place, multi_region=True)
+        replica = replace(primary, region="test-3", arn=primary.arn_in("test-3"), version=1)
+        with store.writing() as books:
+            books.add_replica(primary, replica)
     with store.writing() as books:
         for account in (HERE[0], STRANGER[0]):
             books.add_account(account, f"name of {account}", NOW)
@@ -108,6 +114,9 @@ def use_everything(store, kept):
             books.aliases(key.account, key.region, None, "", 10)
         for account in (HERE[0], STRANGER[0]):
             assert books.account_exists(account)
+            for key in books.multi_region_keys(account, 10):
+                found = [books.key(account, region, key.id) for region in key.regions.all]
+                assert [each.is_replica for each in found] == [False, True]
         for credential in (CREDENTIAL, OTHER_CREDENTIAL, THEIR_CREDENTIAL):
             assert books.credential(credential.key_id) == credential
             assert books.access_key(credential.key_id).user_id == credential.user
@@ -211,7 +220,10 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
             check_every_row(opened_anew(database, root, page))
         alter(database, table, row, **{column: row[column]})
     use_everything(opened_anew(database, root, page), kept)
-    assert check_every_row(opened_anew(database, root, page)) == 4 * 9 + 2 + 3 + 3 * 18 + 2 + 2 * 16
+    assert (
+        check_every_row(opened_anew(database, root, page))
+        == 4 * 9 + 2 * 5 + 2 + 3 + 3 * 18 + 2 + 2 * 16
+    )
 
 
 @pytest.mark.parametrize("table", [*CHECKED, schema.domains], ids=lambda table: table.name)
@@ -255,6 +267,24 @@ def test_current_material_that_is_gone(store, database, root, page, backing):
         opened_anew(database, root, page).reading() as books,
     ):
         books.key(key.account, key.region, key.id)
+
+
+def test_which_member_is_primary_may_not_be_gone(store, database, root, page, kept):
+    """Each would be its own primary."""
+    (primary, _) = opened(store, lambda books: books.multi_region_keys(HERE[0], 10))
+    with database.writing() as connection:
+        connection.execute(delete(schema.primaries))
+    for region in ("test-1", "test-3"):
+        with pytest.raises(Tampered, match="primary is gone"):
+            opened(
+                opened_anew(database, root, page),
+                lambda books, region=region: books.key(HERE[0], region, primary.id),
+            )
+
+
+def opened(store, ask):
+    with store.reading() as books:
+        return ask(books)
 
 
 def test_material_that_is_not_to_expire_any_more(store, database, root, page, kept):

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from strongroom.arn import Arn, partition_of
+from strongroom.errors import UnsupportedOperation
 from strongroom.keys.envelope import Material
 from strongroom.keys.imports import Import
 from strongroom.keys.private import Private
+from strongroom.keys.regions import Regions
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SPECS, Family, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
@@ -49,6 +52,8 @@ class Key:
     """Of a symmetric key: every generation that is here, by its id, the first one first."""
     private: Private | None = None
     """Of any other key: its secret, if that is here."""
+    regions: Regions | None = None
+    """Of a multi-Region key."""
     imports: tuple[Import, ...] = ()
     """Of a key of origin EXTERNAL, the first one first."""
     version: int  # of the row; rises with every change
@@ -56,6 +61,20 @@ class Key:
     @property
     def enabled(self) -> bool:
         return self.state is KeyState.ENABLED
+
+    @property
+    def is_replica(self) -> bool:
+        return self.regions is not None and self.regions.primary != self.region
+
+    def require_primary(self) -> Regions:
+        """UnsupportedOperation unless it is the primary of a multi-Region key."""
+        if self.regions is None or self.is_replica:
+            raise UnsupportedOperation(f"{self.arn} is not a multi-region primary key.")
+        return self.regions
+
+    def arn_in(self, region: str) -> str:
+        """The ARN that the key has, or would have, in another Region."""
+        return str(Arn(partition_of(region), "kms", region, self.account, f"key/{self.id}"))
 
     @property
     def family(self) -> Family:

@@ -114,6 +114,15 @@ materials = Table(
     _mac(),
 )
 
+primaries = Table(
+    "primaries",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),  # of a multi-Region key that was replicated
+    Column("primary_region", _REGION, nullable=False),
+    _mac(),
+)
+
 imports = Table(
     "imports",
     metadata,

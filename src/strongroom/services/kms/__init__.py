@@ -19,6 +19,7 @@ from strongroom.services.kms import (
     key_policies,
     lifecycle,
     public_keys,
+    replication,
     rotation,
     signing,
     tags,
@@ -74,6 +75,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "PutKeyPolicy": Operation(key_policies.put_key_policy, _WRITING, read_only=False),
     "ReEncrypt": Operation(encryption.re_encrypt, _MEMORY, read_only=True),
+    "ReplicateKey": Operation(replication.replicate_key, _WRITING, read_only=False),
     "RetireGrant": Operation(grants.retire_grant, _WRITING, read_only=False),
     "RevokeGrant": Operation(grants.revoke_grant, _WRITING, read_only=False),
     "RotateKeyOnDemand": Operation(rotation.rotate_key_on_demand, _WRITING, read_only=False),
@@ -83,6 +85,7 @@ OPERATIONS: dict[str, Operation] = {
     "UntagResource": Operation(tags.untag_resource, _WRITING, read_only=False, names_key=True),
     "UpdateAlias": Operation(aliases.update_alias, _WRITING, read_only=False, names_key=True),
     "UpdateKeyDescription": Operation(lifecycle.update_key_description, _WRITING, read_only=False),
+    "UpdatePrimaryRegion": Operation(replication.update_primary_region, _WRITING, read_only=False),
     "Verify": Operation(signing.verify, _MEMORY, read_only=True),
     "VerifyMac": Operation(signing.verify_mac, _MEMORY, read_only=True),
 }

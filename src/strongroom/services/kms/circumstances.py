@@ -75,7 +75,9 @@ _OF_KEYS: dict[str, Callable[[Key], str | None]] = {
     "kms:keyspec": lambda key: key.spec,
     "kms:keyusage": lambda key: key.usage.value,
     "kms:multiregion": lambda key: flag(key.multi_region),
-    "kms:multiregionkeytype": lambda key: "PRIMARY" if key.multi_region else None,
+    "kms:multiregionkeytype": lambda key: (
+        ("REPLICA" if key.is_replica else "PRIMARY") if key.multi_region else None
+    ),
 }
 
 

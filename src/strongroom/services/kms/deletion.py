@@ -1,6 +1,6 @@
 """ScheduleKeyDeletion, CancelKeyDeletion, and the deletion itself when its time has come.
 
-A waiting period is 7 to 30 days.  Once it is over the key is gone, with its material, aliases,
+A waiting period is 7 to 30 days; that of a primary key begins when its last replica is gone.  Once it is over the key is gone, with its material, aliases,
 tags and grants, and everything ever encrypted under it is noise.
 """
 
@@ -39,10 +39,11 @@ def schedule_key_deletion(
         lambda: {"kms:schedulekeydeletionpendingwindowindays": str(days)},
     )
     states.require("ScheduleKeyDeletion", key.state, key.arn)
+    waits = key.regions is not None and not key.is_replica and bool(key.regions.replicas)
     key = kms.books.change_key(
         key,
-        state=KeyState.PENDING_DELETION,
-        deletion_date=call.now + days * DAY,
+        state=KeyState.PENDING_REPLICA_DELETION if waits else KeyState.PENDING_DELETION,
+        deletion_date=None if waits else call.now + days * DAY,
         deletion_window_days=days,
     )
     return ScheduleKeyDeletionResponse(
@@ -95,4 +96,17 @@ def delete_due(books: Writing, now: float, most: int) -> list[Key]:
         if key.state is KeyState.PENDING_DELETION:
             books.delete_key(key)
             gone.append(key)
+            if key.is_replica:
+                _begin_to_wait(books, key, now)
     return gone
+
+
+def _begin_to_wait(books: Writing, replica: Key, now: float) -> None:
+    """The waiting period of a primary begins when its last replica is gone."""
+    for primary in books.everywhere(replica):
+        if primary.state is KeyState.PENDING_REPLICA_DELETION and primary.regions is not None:
+            days = primary.deletion_window_days or LONGEST_DAYS
+            if not primary.regions.replicas:
+                books.change_key(
+                    primary, state=KeyState.PENDING_DELETION, deletion_date=now + days * DAY
+                )

@@ -131,6 +131,7 @@ def import_key_material(
         else "",
     )
     if before is None:
+        _require_primary_first(key, symmetric)
         material: Material | Private = (
             Material.of(identifier, secret)
             if symmetric
@@ -141,6 +142,14 @@ def import_key_material(
         kms.books.put_secret(key, identifier, secret)
     kms.books.put_import(key, it)
     known[identifier] = it
+    if before is None:
+        for member in kms.books.everywhere(key):
+            if member.region != key.region:
+                kms.books.add_material(member, material, len(member.imports), call.now, None)
+                kms.books.put_secret(member, identifier, b"")
+                kms.books.put_import(member, replace(it, present=False, valid_to=None))
+                if not member.current_id:
+                    kms.books.change_key(member, current_id=identifier)
     change: dict[str, object] = {}
     if not key.current_id:
         change["current_id"] = identifier
@@ -189,15 +198,16 @@ def expire_due(books: Writing, now: float, most: int) -> list[tuple[Key, Import]
 
 def _remove(books: Writing, key: Key, it: Import) -> Key:
     """The key as it is without the material."""
-    if it.pending:
-        books.forget_material(key, it.material_id)
+    if it.pending and not key.is_replica:
+        for member in books.everywhere(key):
+            books.forget_material(member, it.material_id)
         return replace(key, imports=tuple(each for each in key.imports if each is not it))
     if it.present:
         books.put_secret(key, it.material_id, b"")
     gone = replace(it, present=False, valid_to=None)
     books.put_import(key, gone)
     key = replace(key, imports=tuple(gone if each is it else each for each in key.imports))
-    if key.state in (KeyState.ENABLED, KeyState.DISABLED):
+    if not it.pending and key.state in (KeyState.ENABLED, KeyState.DISABLED):
         key = books.change_key(key, state=KeyState.PENDING_IMPORT)
     return key
 
@@ -206,6 +216,18 @@ def _require_external(key: Key) -> None:
     if key.origin is not Origin.EXTERNAL:
         raise UnsupportedOperation(
             f"{key.arn} origin is {key.origin.value} which is not valid for this operation."
+        )
+
+
+def _require_primary_first(key: Key, symmetric: bool) -> None:
+    """New material of a multi-Region key comes to the primary first; replicas import it after that."""
+    if key.is_replica:
+        raise (
+            IncorrectKeyMaterial
+            if symmetric
+            else InvalidState(
+                f"{key.arn} takes the key material that its primary key has, once that has any."
+            )
         )
 
 

@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+import msgspec
+
 from strongroom.keys import imports
 from strongroom.keys.imports import EXPIRES, LASTS
 from strongroom.keys.key import Key
@@ -22,13 +24,16 @@ def of(key: Key) -> KeyMetadata:
         KeyUsage=key.usage.value,
         KeyState=key.state.value,
         DeletionDate=key.deletion_date if pending else None,
+        PendingDeletionWindowInDays=key.deletion_window_days
+        if key.state is KeyState.PENDING_REPLICA_DELETION
+        else None,
         Origin=key.origin.value,
         KeyManager=key.manager.value,
         CustomerMasterKeySpec=key.spec,
         KeySpec=key.spec,
         MacAlgorithms=list(key.algorithms) if key.usage is Usage.GENERATE_VERIFY_MAC else None,
         MultiRegion=key.multi_region,
-        MultiRegionConfiguration=_multi_region(key) if key.multi_region else None,
+        MultiRegionConfiguration=_multi_region(key),
         ExpirationModel=_expiration_model(key),
         ValidTo=imports.earliest(key.imports),
         CurrentKeyMaterialId=(key.current_id.hex() or None)
@@ -67,10 +72,21 @@ def algorithms(key: Key) -> _Algorithms:
     return {}
 
 
-def _multi_region(key: Key) -> MultiRegionConfiguration:
-    # Keys cannot be replicated yet, so a multi-Region key is always a primary without replicas.
+def of_new_replica(key: Key) -> KeyMetadata:
+    """As ReplicateKey answers it: AWS is still at it then, and shows a key that is being made."""
+    return msgspec.structs.replace(
+        of(key), KeyState=KeyState.CREATING.value, Enabled=False, CurrentKeyMaterialId=None
+    )
+
+
+def _multi_region(key: Key) -> MultiRegionConfiguration | None:
+    regions = key.regions
+    if regions is None:
+        return None
     return MultiRegionConfiguration(
-        MultiRegionKeyType="PRIMARY",
-        PrimaryKey=MultiRegionKey(Arn=key.arn, Region=key.region),
-        ReplicaKeys=[],
+        MultiRegionKeyType="REPLICA" if key.is_replica else "PRIMARY",
+        PrimaryKey=MultiRegionKey(Arn=key.arn_in(regions.primary), Region=regions.primary),
+        ReplicaKeys=[
+            MultiRegionKey(Arn=key.arn_in(region), Region=region) for region in regions.replicas
+        ],
     )

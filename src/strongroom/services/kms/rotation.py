@@ -78,6 +78,8 @@ def rotate_key_on_demand(
     key = id_or_arn(kms, call, "RotateKeyOnDemand", rq.KeyId)
     access.require(kms, call, "RotateKeyOnDemand", key)
     _require_rotatable(key)
+    if key.is_replica:
+        key.require_primary()
     states.require("RotateKeyOnDemand", key.state, key.arn)
     if key.on_demand_rotations >= rotation.MOST_ON_DEMAND:
         raise LimitExceeded(
@@ -103,8 +105,9 @@ def list_key_rotations(
     _require_rotatable(key)
     all_material = rq.IncludeKeyMaterial == "ALL_KEY_MATERIAL"
     known = {each.material_id: each for each in key.imports}
+    members = kms.books.everywhere(key) if key.imports else []
     entries = [
-        _entry(key, generation, known.get(generation.material_id))
+        _entry(key, generation, known.get(generation.material_id), members)
         for generation in kms.books.generations(key)
         if all_material or generation.rotation_type is not None
     ]
@@ -112,12 +115,17 @@ def list_key_rotations(
     return ListKeyRotationsResponse(Rotations=list(page), Truncated=more, NextMarker=following)
 
 
-def _entry(key: Key, generation: Generation, known: Import | None) -> RotationsListEntry:
+def _entry(
+    key: Key, generation: Generation, known: Import | None, members: list[Key]
+) -> RotationsListEntry:
     state = "CURRENT" if generation.material_id == key.current_id else "NON_CURRENT"
+    if known is not None and known.pending:
+        everywhere = all(_is_here(member, known) for member in members)
+        state = "PENDING_ROTATION" if everywhere else "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
     entry = RotationsListEntry(
         KeyId=key.id,
         KeyMaterialId=generation.material_id.hex(),
-        KeyMaterialState=state if known is None or not known.pending else "PENDING_ROTATION",
+        KeyMaterialState=state,
         RotationDate=generation.created if generation.rotation_type else None,
         RotationType=generation.rotation_type and generation.rotation_type.value,
     )
@@ -137,16 +145,26 @@ def _rotate_to_imported(books: Writing, key: Key, now: float) -> None:
     waiting = imports.waiting(key.imports)
     if waiting is None:
         raise InvalidState(f"No available key material pending rotation for the key: {key.arn}.")
-    books.rotated_to(key, waiting.material_id, now)
-    books.put_import(key, replace(waiting, pending=False))
-    books.change_key(
-        key, current_id=waiting.material_id, on_demand_rotations=key.on_demand_rotations + 1
-    )
+    members = books.everywhere(key)
+    if not all(_is_here(member, waiting) for member in members):
+        raise InvalidState(f"No available key material pending rotation for the key: {key.arn}.")
+    for member in members:
+        books.rotated_to(member, waiting.material_id, now)
+        known = next(each for each in member.imports if each.material_id == waiting.material_id)
+        books.put_import(member, replace(known, pending=False))
+        count = key.on_demand_rotations + 1 if member.region == key.region else 0
+        books.change_key(member, current_id=waiting.material_id, on_demand_rotations=count)
+
+
+def _is_here(member: Key, waiting: Import) -> bool:
+    return any(each.material_id == waiting.material_id and each.present for each in member.imports)
 
 
 def _require_automatic(key: Key) -> None:
     """Refuse keys that do not rotate by themselves."""
     _require_rotatable(key)
+    if key.is_replica:
+        key.require_primary()
     if key.origin is not Origin.AWS_KMS:
         raise UnsupportedOperation(
             f"{key.arn} origin is {key.origin.value} which is not valid for this operation."
@@ -162,10 +180,13 @@ def _require_rotatable(key: Key) -> None:
 def rotate(
     books: Writing, backing: Backing, key: Key, now: float, rotation_type: RotationType
 ) -> Key:
-    """Give `key` new material, made current; its earlier generations stay."""
+    """Give `key`, and with a primary its replicas, new material; the earlier ones stay."""
     material = backing.generate(key.id)
-    books.add_material(key, material, len(key.materials), now, rotation_type)
     by_demand = rotation_type is RotationType.ON_DEMAND
+    for member in books.everywhere(key):
+        books.add_material(member, material, len(member.materials), now, rotation_type)
+        if member.region != key.region:
+            books.change_key(member, current_id=material.id)
     return books.change_key(
         key,
         current_id=material.id,
@@ -176,7 +197,10 @@ def rotate(
 
 
 def rotate_due(books: Writing, backing: Backing, now: float, most: int) -> list[Key]:
-    """Rotate keys whose next rotation has come, at most `most`; the keys as they are now."""
+    """Rotate keys whose next rotation has come, at most `most`; the keys as they are now.
+
+    A schedule stands with the primary of a multi-Region key alone.
+    """
     return [
         rotate(books, backing, key, now, RotationType.AUTOMATIC)
         for key in books.keys_to_rotate(now, most)

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Select, delete, select, update
 from strongroom.arn import Arn, partition_of
 from strongroom.keys.envelope import Material, key_id_bytes
 from strongroom.keys.hierarchy import Cell
-from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
+from strongroom.keys.regions import Regions
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
@@ -35,8 +35,88 @@ class Keys(Materials, Aliases):
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
             return None
-        imports = self.imports(key_id, domain) if row["origin"] == Origin.EXTERNAL else ()
-        return _key(row, dict(self._secrets(domain, key_id)), imports)
+        key = _key(row, dict(self._secrets(domain, key_id)))
+        if key.origin is Origin.EXTERNAL:
+            key = replace(key, imports=self.imports(key_id, domain))
+        if key.multi_region:
+            key = replace(key, regions=self._regions(key))
+        if key.is_replica and key.regions is not None:
+            # The schedule of rotation stands in the primary's row.
+            primary = self.key(account, key.regions.primary, key_id)
+            key = replace(key, rotation=None if primary is None else primary.rotation)
+        return key
+
+    def everywhere(self, key: Key) -> list[Key]:
+        """The key in every Region where it is, itself among them."""
+        if key.regions is None:
+            return [key]
+        found = (self.key(key.account, region, key.id) for region in self._regions_of(key))
+        return [member for member in found if member is not None]
+
+    def _regions_of(self, key: Key) -> list[str]:
+        table = schema.keys
+        return list(
+            self.connection.execute(
+                select(table.c.region)
+                .where(table.c.account == key.account, table.c.key_id == key.id)
+                .order_by(table.c.region)
+            ).scalars()
+        )
+
+    def _regions(self, key: Key) -> Regions:
+        """Tampered if there are several and which is primary is gone, or is none of them."""
+        regions = self._regions_of(key)
+        table = schema.primaries
+        row = self._one(table, key.account, "", table.c.key_id == key.id)
+        primary = key.region if row is None and len(regions) < 2 else row and row["primary_region"]
+        if primary not in regions:
+            raise Tampered(f"which Region of key {key.id} is primary is gone")
+        return Regions(primary, tuple(regions))
+
+    def add_replica(self, primary: Key, replica: Key) -> None:
+        """Keep a key in another Region, with all the material that the primary has."""
+        self._insert(schema.keys, replica.account, replica.region, _row(replica))
+        for number, generation in enumerate(self.generations(primary)):
+            here = primary.private or primary.materials.get(generation.material_id)
+            imported = {each.material_id: each for each in primary.imports}
+            known = imported.get(generation.material_id)
+            secret = b"" if here is None or known is not None else here.secret
+            self.add_secret(
+                replica,
+                generation.material_id,
+                secret,
+                number,
+                generation.created,
+                generation.rotation_type,
+            )
+            if known is not None:
+                self.put_import(replica, replace(known, present=False, valid_to=None))
+        self._put_primary(primary, primary.region)
+        self._touch_members(primary)
+
+    def put_primary(self, primary: Key, replica: Key) -> None:
+        """Make a replica the primary, with the schedule and the count of rotations."""
+        self._put_primary(primary, replica.region)
+        count = primary.on_demand_rotations
+        self.change_key(replica, rotation=primary.rotation, on_demand_rotations=count)
+        self.change_key(primary, rotation=None, on_demand_rotations=0)
+
+    def _put_primary(self, key: Key, region: str) -> None:
+        table = schema.primaries
+        self.connection.execute(
+            delete(table).where(table.c.account == key.account, table.c.key_id == key.id)
+        )
+        row: dict[str, Cell] = {
+            "account": key.account,
+            "key_id": key.id,
+            "primary_region": region,
+        }
+        self._insert(table, key.account, "", row)
+
+    def _touch_members(self, key: Key) -> None:
+        regions = self._regions_of(key) if key.multi_region else []
+        for region in dict.fromkeys((key.region, *regions)):
+            self._touch(Kind.KEY, key.account, region, key.id)
 
     def places(self, key_id: str) -> list[Place]:
         """Where there are keys of this id: multi-Region keys may be in several Regions."""
@@ -64,6 +144,8 @@ class Keys(Materials, Aliases):
     def change_key(self, key: Key, **change: Any) -> Key:
         """Keep `key` with `change` made to it, and answer it so."""
         changed = replace(key, version=key.version + 1, **change)
+        if key.is_replica and "rotation" not in change:
+            changed = replace(changed, rotation=None)  # it is shown, and stands with the primary
         table = schema.keys
         domain = self.own_domain(key.account, key.region)
         result = self.connection.execute(
@@ -78,7 +160,7 @@ class Keys(Materials, Aliases):
         )
         if result.rowcount != 1:
             raise RuntimeError(f"key {key.id} changed within the transaction that held it")
-        self._touch(Kind.KEY, key.account, key.region, key.id)
+        self._touch_members(key)
         return changed
 
     def delete_key(self, key: Key) -> None:
@@ -93,7 +175,12 @@ class Keys(Materials, Aliases):
                     table.c.key_id == key.id,
                 )
             )
-        self._touch(Kind.KEY, key.account, key.region, key.id)
+        if key.multi_region and not self._regions_of(key):
+            table = schema.primaries
+            self.connection.execute(
+                delete(table).where(table.c.account == key.account, table.c.key_id == key.id)
+            )
+        self._touch_members(key)
 
     def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]:
         """At most `most` key ids of a place that sort behind `after`, in order."""
@@ -210,7 +297,7 @@ def _row(key: Key) -> dict[str, Cell]:
     }
 
 
-def _key(row: dict[str, Any], secrets: dict[bytes, bytes], imports: tuple[Import, ...]) -> Key:
+def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
     account, region, key_id, spec = row["account"], row["region"], row["key_id"], row["spec"]
     current = row["current_material"]
     if current not in secrets and row["origin"] != Origin.EXTERNAL:
@@ -246,6 +333,5 @@ def _key(row: dict[str, Any], secrets: dict[bytes, bytes], imports: tuple[Import
         private=Private.of(current, spec, secrets[current])
         if not symmetric and current in secrets
         else None,
-        imports=imports,
         version=row["version"],
     )

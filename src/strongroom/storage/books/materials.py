@@ -29,7 +29,20 @@ class Materials(Book):
         now: float,
         rotation_type: RotationType | None,
     ) -> None:
+        self.add_secret(key, material.id, material.secret, generation, now, rotation_type)
+
+    def add_secret(
+        self,
+        key: Key,
+        material_id: bytes,
+        secret: bytes,
+        generation: int,
+        now: float,
+        rotation_type: RotationType | None,
+    ) -> None:
+        """Keep a generation of a key's material; without a secret, that there is one elsewhere."""
         domain = self.own_domain(key.account, key.region)
+        owner = f"{key.id}/{material_id.hex()}"
         self._insert(
             schema.materials,
             key.account,
@@ -39,10 +52,10 @@ class Materials(Book):
                 "region": key.region,
                 "key_id": key.id,
                 "generation": generation,
-                "material_id": material.id,
+                "material_id": material_id,
                 "created": now,
                 "rotation_type": rotation_type and rotation_type.value,
-                "sealed": domain.seal("material", f"{key.id}/{material.id.hex()}", material.secret),
+                "sealed": domain.seal("material", owner, secret) if secret else b"",
             },
         )
 

@@ -1,4 +1,4 @@
-"""What is known of imported material."""
+"""What is known of imported material, and which member of a multi-Region key is primary."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,3 +20,10 @@ def upgrade() -> None:
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
     op.create_index("imports_by_valid_to", "imports", ["valid_to"])
+    op.create_table(
+        "primaries",
+        sa.Column("account", sa.String(12), primary_key=True),
+        sa.Column("key_id", sa.String(36), primary_key=True),
+        sa.Column("primary_region", sa.String(64), nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
