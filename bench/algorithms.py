@@ -221,6 +221,7 @@ def _request(client: Client, kind: _Kind) -> list[bytes]:
 def _alone(kind: _Kind, seconds: int) -> float:
     """How often a second the library alone does it, in this process."""
     tool: Any = Private.of(b"", kind.spec, fresh(kind.spec)).tool
+    work: Callable[[], Any]
     match kind.verb:
         case "sign":
             work = lambda: tool.sign(kind.algorithm, _MESSAGE, hashed=False)  # noqa: E731

@@ -121,10 +121,12 @@ class Worker:
         self._store = Store(Database(folder.database), settings.root, self._page)
         self._backing = SoftwareBacking()
         self._aside = Pool(max(1, (os.cpu_count() or 1) // workers), loop)
+        self._making = Pool(1, loop)
         self._threads = Threads(
             reading=ThreadPoolExecutor(2, "reading"),
             writing=ThreadPoolExecutor(1, "writing"),
             aside=self._aside,
+            making=self._making,
         )
         self._registry = Registry(
             self._store, self._page, self._threads.reading, settings.cache_keys
@@ -249,6 +251,7 @@ class Worker:
 
     async def close(self) -> None:
         self._aside.close()
+        self._making.close()
         await self._trail.close()
         self._counting.close()
         self._threads.reading.shutdown()

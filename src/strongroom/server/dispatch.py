@@ -70,14 +70,19 @@ class Ledger(Interface):
     def writing(self, work: Callable[[Any], Any]) -> Any: ...
 
 
+Pool = Callable[[Callable[[], Any], Callable[[Any, Exception | None], None]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Threads:
     """Where what may block is run.  One thread writes, so a worker's writers do not contend."""
 
     reading: Executor
     writing: Executor
-    aside: Callable[[Callable[[], Any], Callable[[Any, Exception | None], None]], None]
+    aside: Pool
     """Has work done that is pure but slow, and tells what it gave, or raised (`aside.Pool`)."""
+    making: Pool
+    """The same for what makes keys, which is slower by far."""
 
 
 class Dispatcher:
@@ -152,7 +157,8 @@ class Dispatcher:
                 return
             given = endpoint.handler(endpoint.service.memory, call, asked)
             if given.__class__ is Aside:
-                self._threads.aside(given.work, partial(self._done_aside, exchange, endpoint))
+                threads = self._threads.making if given.makes_key else self._threads.aside
+                threads(given.work, partial(self._done_aside, exchange, endpoint))
                 return
             self._answer(exchange, endpoint, given)
         except NotReady as missing:
@@ -238,11 +244,11 @@ class Dispatcher:
         try:
             return await self._write(work)
         except Slow as wanted:
-            call.made = await self._aside(wanted.work)
+            call.made = await self._made(wanted.work)
             call.resources.clear()
         return await self._write(work)
 
-    async def _aside(self, work: Callable[[], Any]) -> Any:
+    async def _made(self, work: Callable[[], Any]) -> Any:
         done = asyncio.get_running_loop().create_future()
 
         def then(given: Any, failure: Exception | None) -> None:
@@ -251,7 +257,7 @@ class Dispatcher:
             else:
                 done.set_exception(failure)
 
-        self._threads.aside(work, then)
+        self._threads.making(work, then)
         return await done
 
     async def _write(self, work: Callable[[Any], Any]) -> Any:

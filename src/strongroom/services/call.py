@@ -60,10 +60,12 @@ class Aside(Generic[Given]):
     """An answer still to be made, by pure work that is too slow for the event loop.
 
     An operation that answers from memory may give it in place of an answer: the door has it done
-    in a thread.  Everything but the work is settled.
+    in a thread.  Everything but the work is settled.  What makes a key may take seconds, and has
+    threads of its own, so that nobody's signature waits for it.
     """
 
     work: Callable[[], Given]
+    makes_key: bool = False
 
 
 def aside(slow: bool, work: Callable[[], Given]) -> Given | Aside[Given]:
@@ -74,7 +76,7 @@ def aside(slow: bool, work: Callable[[], Given]) -> Given | Aside[Given]:
 class Slow(Exception):
     """Within a transaction something is wanted that takes too long for one.
 
-    The door leaves the transaction, has `work` done aside, and makes the call again, with what it
+    The door leaves the transaction, has `work` done where keys are made, and makes the call again, with what it
     gave in `Call.made`.
     """
 

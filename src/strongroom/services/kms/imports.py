@@ -84,7 +84,7 @@ def get_parameters_for_import(
             KeyId=key.arn, ImportToken=token, PublicKey=public, ParametersValidTo=until
         )
 
-    return Aside(made)
+    return Aside(made, makes_key=True)
 
 
 def import_key_material(
