@@ -252,9 +252,9 @@ def test_refusals_of_somebody_known(endpoint, kms, region):
             "Invalid keyId 'fake'",
         ),
         (
-            lambda: kms.get_key_last_usage(KeyId=key_id),
+            kms.describe_custom_key_stores,
             "NotImplementedException",
-            "GetKeyLastUsage is not implemented yet.",
+            "DescribeCustomKeyStores is not implemented yet.",
         ),
         (
             lambda: kms.decrypt(CiphertextBlob=b"x" * 200),

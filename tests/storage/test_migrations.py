@@ -41,9 +41,9 @@ def structure(database):
 
 
 LATER = {
-    "0001": ("organization", "iam_role_deletions", "imports", "primaries"),
-    "0002": ("iam_role_deletions", "imports", "primaries"),
-    "0003": ("imports", "primaries"),
+    "0001": ("organization", "iam_role_deletions", "imports", "primaries", "last_usage"),
+    "0002": ("iam_role_deletions", "imports", "primaries", "last_usage"),
+    "0003": ("imports", "primaries", "last_usage"),
 }
 """How the names of the tables begin that a revision has not."""
 

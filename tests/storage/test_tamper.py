@@ -24,6 +24,7 @@ from strongroom.keys.imports import Import
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.specs import Origin
+from strongroom.keys.usage import LastUsage
 from strongroom.storage import schema
 from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
@@ -46,6 +47,7 @@ def kept(store, backing):
             books.add_material(key, waits, 1, NOW, RotationType.ON_DEMAND)
             books.put_import(key, known_of(key.current_id, name))
             books.put_import(key, known_of(waits.id, name, pending=True))
+            books.put_usage(key.arn, LastUsage("Encrypt", NOW, name, name))
             books.put_tags(key, {"x": "1", "y": "2"})
         keep_alias(store, key, f"alias/{name}")
         keep_grant(
@@ -108,6 +110,7 @@ def use_everything(store, kept):
             assert books.key(key.account, key.region, key.id) is not None
             assert books.alias(key.account, key.region, f"alias/{name}") is not None
             books.generations(key)
+            assert books.last_usage(key).request_id == name
             books.tags(key)
             books.aliases_of(key)
             use_grants(books, key)
@@ -222,7 +225,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
     use_everything(opened_anew(database, root, page), kept)
     assert (
         check_every_row(opened_anew(database, root, page))
-        == 4 * 9 + 2 * 5 + 2 + 3 + 3 * 18 + 2 + 2 * 16
+        == 4 * 10 + 2 * 5 + 2 + 3 + 3 * 18 + 2 + 2 * 16
     )
 
 

@@ -40,6 +40,7 @@ _MADE_BY: dict[str, Literal["role", "user", "federated"]] = {
     "GetFederationToken": "federated",
     "GetSessionToken": "user",
 }
+_TRAILING_DAYS = "kms:trailingdayswithoutkeyusage"
 _LONGEST_CHAIN = 16  # of sessions that asked for one another
 
 
@@ -243,6 +244,8 @@ def circumstances(of: Event) -> dict[str, Value]:
 
 def tells(of: Event, name: str) -> bool:
     """Whether a record tells if its operation had a condition key, of those that operations bring."""
+    if name == _TRAILING_DAYS:
+        return False
     if name == _ON_SAME_KEY and of.eventName == "ReEncrypt":
         return False  # of one that was denied its first half, the other key is not in the record
     return requested.tells(of.eventSource, of.eventName, _object(of.requestParameters))

@@ -33,16 +33,20 @@ class Recording:
         self,
         append: Append,
         count: Callable[[Exchange], None],
+        note: Callable[[Exchange], None],
         now: Callable[[], float],
     ) -> None:
         self._append = append
         self._count = count
+        self._note = note
         self._now = now
         self._record = Recorder().record
         self._kinds: dict[Endpoint | None, Kind] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Record, and answer once that is done."""
+        """Record, and answer once that is done; what succeeded is a usage of its keys."""
+        if exchange.fault is None:
+            self._note(exchange)
         self._append(self._event(exchange), partial(self._released, exchange))
 
     def _released(self, exchange: Exchange, written: bool) -> None:

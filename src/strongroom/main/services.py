@@ -7,6 +7,7 @@ from strongroom.backings.software import SoftwareBacking
 from strongroom.issuers.key_sets import KeySets
 from strongroom.jobs import Done
 from strongroom.keys.session import sealed
+from strongroom.keys.usage import LastUsage
 from strongroom.policy.entities import Role
 from strongroom.server.operations import Offered
 from strongroom.services import clock, iam, kms, organizations, sts
@@ -27,9 +28,13 @@ from strongroom.wire.shapes import organizations as organizations_shapes
 from strongroom.wire.shapes import sts as sts_shapes
 
 
-def offered_kms(memory: Reading, backing: SoftwareBacking) -> Offered:
+def offered_kms(
+    memory: Reading, backing: SoftwareBacking, noted: Callable[[str], LastUsage | None]
+) -> Offered:
+    """`noted` tells what this worker knows of a key's last usage."""
+
     def over(books: Writing) -> KmsBooks:
-        return KmsBooks(books, backing, Decisions(books.standing))
+        return KmsBooks(books, backing, Decisions(books.standing), noted)
 
     return Offered(
         wire=kms_shapes.SERVICE,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from strongroom.main import services
 from strongroom.main.counting import Counting
 from strongroom.main.principals import Credentials, Principals
 from strongroom.main.recording import Recording, resources
+from strongroom.main.usage import Noted
 from strongroom.server.aside import Pool
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.harden import harden
@@ -59,6 +60,7 @@ from strongroom.storage.store import Store
 
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
 _DUE_EVERY = 4  # polls
+_USAGE_EVERY = 240  # polls
 _DEV_SECRET = "test"  # noqa: S105 - known to everybody, and accepted by throw-away servers alone
 _DEV_ACCOUNT = "000000000000"
 
@@ -122,6 +124,7 @@ class Worker:
         self._backing = SoftwareBacking()
         self._aside = Pool(max(1, (os.cpu_count() or 1) // workers), loop)
         self._making = Pool(1, loop)
+        self._usage = Noted(self._store)
         self._threads = Threads(
             reading=ThreadPoolExecutor(2, "reading"),
             writing=ThreadPoolExecutor(1, "writing"),
@@ -147,7 +150,7 @@ class Worker:
         self._new_id = identifiers().__next__
         self._records_own = Recorder().record
         offered = [
-            services.offered_kms(self._registry, self._backing),
+            services.offered_kms(self._registry, self._backing, self._usage.of),
             services.offered_iam(),
             services.offered_sts(session_key(settings.root), self._issuers),
             services.offered_organizations(anybody=settings.throw_away),
@@ -168,7 +171,9 @@ class Worker:
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,
-            record=Recording(self._trail.append, self._counting.ended, clock.true_now),
+            record=Recording(
+                self._trail.append, self._counting.ended, self._usage.note, clock.true_now
+            ),
             log=log,
             new_id=self._new_id,
             now=clock.now,
@@ -197,7 +202,10 @@ class Worker:
         rounds = itertools.count(1)
         while True:
             await self._try("catch-up", self._registry.catch_up)
-            if self._index == 0 and next(rounds) % _DUE_EVERY == 0:
+            round_ = next(rounds)
+            if round_ % _USAGE_EVERY == 0:
+                await self._try("last usage", partial(self._usage.write, self._threads.writing))
+            if self._index == 0 and round_ % _DUE_EVERY == 0:
                 await self._try(
                     "what is due",
                     lambda: self._loop.run_in_executor(self._threads.writing, self._do_what_is_due),
@@ -253,6 +261,7 @@ class Worker:
         self._aside.close()
         self._making.close()
         await self._trail.close()
+        await self._try("last usage", partial(self._usage.write, self._threads.writing))
         self._counting.close()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()

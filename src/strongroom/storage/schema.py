@@ -114,6 +114,19 @@ materials = Table(
     _mac(),
 )
 
+last_usage = Table(
+    "last_usage",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("key_id", _KEY_ID, primary_key=True),
+    Column("operation", String(64), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("request_id", String(36), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    _mac(),
+)
+
 primaries = Table(
     "primaries",
     metadata,

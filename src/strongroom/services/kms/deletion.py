@@ -11,7 +11,7 @@ from strongroom.keys.rotation import DAY
 from strongroom.keys.specs import Origin
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
-from strongroom.services.kms import access
+from strongroom.services.kms import access, last_usage
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.world import KmsBooks, Writing
 from strongroom.wire.shapes.kms import (
@@ -36,7 +36,10 @@ def schedule_key_deletion(
         call,
         "ScheduleKeyDeletion",
         key,
-        lambda: {"kms:schedulekeydeletionpendingwindowindays": str(days)},
+        lambda: {
+            "kms:schedulekeydeletionpendingwindowindays": str(days),
+            **last_usage.trailing_days(kms, key, call.now),
+        },
     )
     states.require("ScheduleKeyDeletion", key.state, key.arn)
     waits = key.regions is not None and not key.is_replica and bool(key.regions.replicas)

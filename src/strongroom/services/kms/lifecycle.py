@@ -12,8 +12,8 @@ from strongroom.keys.private import IMPORTABLE, MADE_HERE
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call, Slow
-from strongroom.services.circumstances import Value, by_name, of_request_tags
-from strongroom.services.kms import access, metadata, paging, policies, tokens
+from strongroom.services.circumstances import Besides, Value, by_name, nothing, of_request_tags
+from strongroom.services.kms import access, last_usage, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
@@ -173,7 +173,10 @@ def disable_key(kms: KmsBooks, call: Call, rq: DisableKeyRequest) -> None:
 
 def _switch(kms: KmsBooks, call: Call, operation: str, key_id: str, to: KeyState) -> None:
     key = id_or_arn(kms, call, operation, key_id)
-    access.require(kms, call, operation, key)
+    besides: Besides = nothing
+    if to is KeyState.DISABLED:
+        besides = partial(last_usage.trailing_days, kms, key, call.now)
+    access.require(kms, call, operation, key, besides)
     states.require(operation, key.state, key.arn)
     if key.state is not to:
         kms.books.change_key(key, state=to)

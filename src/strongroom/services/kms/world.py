@@ -17,6 +17,7 @@ from strongroom.keys.imports import Import
 from strongroom.keys.key import About, Key
 from strongroom.keys.private import Pair, Private, Use
 from strongroom.keys.rotation import Generation, RotationType
+from strongroom.keys.usage import LastUsage
 from strongroom.policy import principals
 from strongroom.policy.decide import Prepared
 from strongroom.policy.organization import Standing
@@ -63,6 +64,7 @@ class Writing(Reading, principals.Known, Protocol):
         now: float,
         rotation_type: RotationType | None,
     ) -> None: ...
+    def last_usage(self, key: Key) -> LastUsage | None: ...
     def put_import(self, key: Key, known: Import) -> None: ...
     def put_secret(self, key: Key, material_id: bytes, secret: bytes) -> None: ...
     def rotated_to(self, key: Key, material_id: bytes, now: float) -> None: ...
@@ -140,3 +142,5 @@ class KmsBooks:
     books: Writing
     backing: Backing
     decisions: Decisions
+    noted: Callable[[str], LastUsage | None] = lambda _arn: None
+    """The last usage of a key, by its ARN, that this worker knows of and has not written down yet."""

@@ -15,10 +15,11 @@ from strongroom.storage.books.identities import Identities
 from strongroom.storage.books.keys import Keys
 from strongroom.storage.books.organizations import Organizations
 from strongroom.storage.books.tags import Tags
+from strongroom.storage.books.usage import Usage
 
 
 @dataclass(slots=True)
-class Books(Accounts, Grants, Identities, Keys, Organizations, Tags):
+class Books(Accounts, Grants, Identities, Keys, Organizations, Tags, Usage):
     """One transaction's books; `Store` makes them."""
 
     def about(self, key: Key) -> About:

@@ -167,7 +167,14 @@ class Keys(Materials, Aliases):
         """Drop a key and all that hangs on it: materials, tags, aliases, grants."""
         for alias in self.aliases_of(key):
             self.delete_alias(alias)
-        for table in (schema.materials, schema.imports, schema.tags, schema.grants, schema.keys):
+        for table in (
+            schema.materials,
+            schema.imports,
+            schema.last_usage,
+            schema.tags,
+            schema.grants,
+            schema.keys,
+        ):
             self.connection.execute(
                 delete(table).where(
                     table.c.account == key.account,

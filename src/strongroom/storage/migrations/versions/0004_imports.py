@@ -1,4 +1,4 @@
-"""What is known of imported material, and which member of a multi-Region key is primary."""
+"""Imported material, which member of a multi-Region key is primary, when keys were last used."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,5 +25,16 @@ def upgrade() -> None:
         sa.Column("account", sa.String(12), primary_key=True),
         sa.Column("key_id", sa.String(36), primary_key=True),
         sa.Column("primary_region", sa.String(64), nullable=False),
+        sa.Column("mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "last_usage",
+        sa.Column("account", sa.String(12), primary_key=True),
+        sa.Column("region", sa.String(64), primary_key=True),
+        sa.Column("key_id", sa.String(36), primary_key=True),
+        sa.Column("operation", sa.String(64), nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("request_id", sa.String(36), nullable=False),
+        sa.Column("event_id", sa.String(36), nullable=False),
         sa.Column("mac", sa.LargeBinary, nullable=False),
     )
