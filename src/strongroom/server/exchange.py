@@ -33,3 +33,6 @@ class Exchange(msgspec.Struct, gc=False):
     given: Shape | None = None
     fault: Fault | None = None
     answer: Answer | None = None
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.id})"

@@ -28,6 +28,10 @@ class Request(msgspec.Struct, gc=False):
     peer: str  # "192.0.2.7" or "2001:db8::7", without the port
     tls: tuple[str, str] | None  # version and cipher: ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
+    def __repr__(self) -> str:
+        """Nothing that was sent: it may be plaintext, or a signature."""
+        return f"Request({len(self.body)} bytes)"
+
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
     status: int
@@ -35,6 +39,10 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """Whole header lines, each with its CRLF.  Content-Length, Date, Connection and Server are
     added by the listener and must not be among them."""
     body: bytes
+
+    def __repr__(self) -> str:
+        """Nothing that is answered: it may be a key."""
+        return f"Answer({self.status}, {len(self.body)} bytes)"
 
 
 _FORM = b"application/x-www-form-urlencoded"

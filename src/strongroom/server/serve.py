@@ -18,6 +18,8 @@ from strongroom.server.listener import Listener
 from strongroom.server.log import Log, where
 from strongroom.server.tls import Certificate, UnusableCertificate
 
+_LONGEST_MESSAGE = 100  # characters
+
 
 async def serve(
     app: App,
@@ -107,10 +109,15 @@ def _signals(
 
 
 def _report(log: Log, context: dict[str, object]) -> None:
-    """What the loop caught: a mistake of ours, or the network's."""
+    """What the loop caught: a mistake of ours, or the network's.
+
+    Its message shows whatever a callback was to be called with, requests and answers too, so of that
+    only what it begins with is said.
+    """
     error = context.get("exception")
     if isinstance(error, BaseException):
         kind, at = type(error).__name__, where(error)
     else:
         kind = at = ""
-    log("loop-error", message=str(context.get("message")), error=kind, where=at)
+    said = str(context.get("message")).partition("(")[0]
+    log("loop-error", message=said[:_LONGEST_MESSAGE], error=kind, where=at)
