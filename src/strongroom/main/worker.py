@@ -122,8 +122,9 @@ class Worker:
         self._now = clock.now
         self._store = Store(Database(folder.database), settings.root, self._page)
         self._backing = SoftwareBacking()
-        self._aside = Pool(max(1, (os.cpu_count() or 1) // workers), loop)
-        self._making = Pool(1, loop)
+        cores = max(1, (os.cpu_count() or 1) // workers)
+        self._aside = Pool(cores, loop, most=2_000, share=500)
+        self._making = Pool(1, loop, most=32, share=8)
         self._usage = Noted(self._store)
         self._threads = Threads(
             reading=ThreadPoolExecutor(2, "reading"),
@@ -260,6 +261,7 @@ class Worker:
     async def close(self) -> None:
         self._aside.close()
         self._making.close()
+        await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
         await self._try("last usage", partial(self._usage.write, self._threads.writing))
         self._counting.close()

@@ -70,7 +70,8 @@ class Ledger(Interface):
     def writing(self, work: Callable[[Any], Any]) -> Any: ...
 
 
-Pool = Callable[[Callable[[], Any], Callable[[Any, Exception | None], None]], None]
+Pool = Callable[[str, Callable[[], Any], Callable[[Any, Exception | None], None]], None]
+"""Has work of an account done, and tells what it gave, or raised (`aside.Pool`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,9 @@ class Threads:
     reading: Executor
     writing: Executor
     aside: Pool
-    """Has work done that is pure but slow, and tells what it gave, or raised (`aside.Pool`)."""
+    """For what is pure but slow."""
     making: Pool
-    """The same for what makes keys, which is slower by far."""
+    """For what makes keys, which is slower by far."""
 
 
 class Dispatcher:
@@ -158,7 +159,7 @@ class Dispatcher:
             given = endpoint.handler(endpoint.service.memory, call, asked)
             if given.__class__ is Aside:
                 threads = self._threads.making if given.makes_key else self._threads.aside
-                threads(given.work, partial(self._done_aside, exchange, endpoint))
+                threads(call.account, given.work, partial(self._done_aside, exchange, endpoint))
                 return
             self._answer(exchange, endpoint, given)
         except NotReady as missing:
@@ -244,11 +245,11 @@ class Dispatcher:
         try:
             return await self._write(work)
         except Slow as wanted:
-            call.made = await self._made(wanted.work)
+            call.made = await self._made(call.account, wanted.work)
             call.resources.clear()
         return await self._write(work)
 
-    async def _made(self, work: Callable[[], Any]) -> Any:
+    async def _made(self, account: str, work: Callable[[], Any]) -> Any:
         done = asyncio.get_running_loop().create_future()
 
         def then(given: Any, failure: Exception | None) -> None:
@@ -257,7 +258,7 @@ class Dispatcher:
             else:
                 done.set_exception(failure)
 
-        self._threads.making(work, then)
+        self._threads.making(account, work, then)
         return await done
 
     async def _write(self, work: Callable[[Any], Any]) -> Any:
