@@ -250,6 +250,81 @@ def test_what_is_not_what_was_asked_for(kms, empty):
     assert described(kms, key_id)["KeyState"] == "Enabled"
 
 
+def flawed(**change):
+    """An RSA key of 2048 bits with some of its numbers changed, as PKCS#1."""
+    from Crypto.Util.asn1 import DerSequence
+
+    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+    values = {
+        "n": numbers.public_numbers.n,
+        "e": numbers.public_numbers.e,
+        "d": numbers.d,
+        "p": numbers.p,
+        "q": numbers.q,
+        "dp": numbers.dmp1,
+        "dq": numbers.dmq1,
+        "u": numbers.iqmp,
+    }
+    changed = values | {name: by(values) for name, by in change.items()}
+    return DerSequence([0, *changed.values()]).encode()
+
+
+SOUND = rsa.generate_private_key(65537, 2048).private_bytes(
+    serialization.Encoding.DER,
+    serialization.PrivateFormat.TraditionalOpenSSL,
+    serialization.NoEncryption(),
+)
+
+
+def small_exponent():
+    return rsa.generate_private_key(3, 2048).private_bytes(*PKCS8)
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        flawed(d=lambda v: v["d"] + 2),
+        flawed(n=lambda v: v["n"] + 2),
+        flawed(dp=lambda v: v["dp"] + 1),
+        flawed(u=lambda v: v["u"] + 1),
+        flawed(p=lambda v: v["q"], q=lambda v: v["p"]),
+        flawed(p=lambda _: 1, q=lambda v: v["n"]),
+        flawed(e=lambda _: 3),
+        small_exponent(),
+        rsa.generate_private_key(65537, 1024).private_bytes(*PKCS8),
+        b"\x30\x2d\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x21\x04\x1f" + b"x" * 31,
+        b"\x30\x80",
+    ],
+)
+def test_keys_that_are_flawed(kms, material):
+    for spec, usage in (("RSA_2048", "SIGN_VERIFY"), ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY")):
+        key = kms.create_key(Origin="EXTERNAL", KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+        with refused("IncorrectKeyMaterialException", ""):
+            bring(kms, key["KeyId"], material, "RSA_AES_KEY_WRAP_SHA_256")
+        assert described(kms, key["KeyId"])["KeyState"] == "PendingImport"
+
+
+def test_a_composite_is_no_prime(kms):
+    """Its numbers belong together in every other way."""
+    from Crypto.Util.asn1 import DerSequence
+    from Crypto.Util.number import getPrime
+
+    e, primes = 65537, [getPrime(512) for _ in range(2)]
+    while True:
+        p, q = primes[0] * primes[1], getPrime(1024)
+        n = p * q
+        if n.bit_length() == 2048 and (p - 1) % e and (q - 1) % e:
+            break
+        primes = [getPrime(512) for _ in range(2)]
+    d = pow(e, -1, (p - 1) * (q - 1))
+    u = pow(q, -1, p)
+    material = DerSequence([0, n, e, d, p, q, d % (p - 1), d % (q - 1), u]).encode()
+    key = kms.create_key(Origin="EXTERNAL", KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+    with refused("IncorrectKeyMaterialException", ""):
+        bring(kms, key["KeyMetadata"]["KeyId"], material, "RSA_AES_KEY_WRAP_SHA_256")
+    bring(kms, key["KeyMetadata"]["KeyId"], SOUND, "RSA_AES_KEY_WRAP_SHA_256")
+
+
 def test_deleted_and_imported_again(kms, empty):
     key_id, material = empty["KeyId"], os.urandom(32)
     identifier = bring(kms, key_id, material)["KeyMaterialId"]

@@ -5,7 +5,7 @@ Source: KMS API Reference, "GetPublicKey", "ImportKeyMaterial"; RFC 5208, RFC 52
 
 from typing import TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
@@ -17,13 +17,18 @@ class NotAKey(ValueError):
     """Bytes that are not the key they should be."""
 
 
-def private_key(der: bytes, kind: type[Private], *, checked: bool = True) -> Private:
-    """NotAKey if it is another kind of key, or none; `checked` says to look for flaws."""
+_NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
+
+
+def private_key(der: bytes, kind: type[Private]) -> Private:
+    """NotAKey if it is another kind of key, or none.
+
+    RSA's numbers are not looked at: to check them takes OpenSSL up to seconds, in which no other thread
+    of this process goes on (`rsa.imported`).
+    """
     try:
-        key = serialization.load_der_private_key(
-            der, None, unsafe_skip_rsa_key_validation=not checked
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+    except _NO_KEY:
         raise NotAKey from None
     if not isinstance(key, kind):
         raise NotAKey
@@ -34,7 +39,7 @@ def public_key(der: bytes, kind: type[Public]) -> Public:
     """NotAKey if it is another kind of key, or none."""
     try:
         key = serialization.load_der_public_key(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except _NO_KEY:
         raise NotAKey from None
     if not isinstance(key, kind):
         raise NotAKey
