@@ -139,6 +139,13 @@ def test_what_cannot_be_replicated(kms, made, region):
         made.at(2)
 
 
+def test_more_regions_than_aws_has(made):
+    for number in range(39):
+        made.kms[0].replicate_key(KeyId=made.id, ReplicaRegion=f"r-many-{number}")
+    with refused("LimitExceededException", "A multi-Region key has at most 40 Regions."):
+        made.replicate()
+
+
 def test_rotation_is_the_primarys_and_everybodys(made):
     made.replicate()
     before = made.kms[1].encrypt(KeyId=made.id, Plaintext=b"old")["CiphertextBlob"]
@@ -317,12 +324,15 @@ def test_a_primary_waits_for_its_replicas_to_go(apart):
     made = Set(apart)
     made.replicate(1)
     made.replicate(2)
+    made.kms[0].enable_key_rotation(KeyId=made.id)
     answer = made.kms[0].schedule_key_deletion(KeyId=made.id, PendingWindowInDays=7)
     assert (answer["KeyState"], answer["PendingWindowInDays"]) == ("PendingReplicaDeletion", 7)
     assert "DeletionDate" not in answer
     now = made.at()
     assert (now["KeyState"], now["PendingDeletionWindowInDays"]) == ("PendingReplicaDeletion", 7)
     assert "DeletionDate" not in now
+    made.kms[1].get_key_rotation_status(KeyId=made.id)
+    assert not made.kms[0].get_key_rotation_status(KeyId=made.id)["KeyRotationEnabled"]
     with refused("KMSInvalidStateException", f"{made.arn} is pending replica deletion."):
         made.kms[0].encrypt(KeyId=made.id, Plaintext=b"x")
     made.kms[1].encrypt(KeyId=made.id, Plaintext=b"x")

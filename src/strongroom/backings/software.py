@@ -10,6 +10,7 @@ from typing import TypeVar
 from strongroom.errors import InvalidCiphertext, InvalidState
 from strongroom.keys import envelope, hierarchy, private
 from strongroom.keys.ec import EcKey
+from strongroom.keys.edwards import PREHASHED
 from strongroom.keys.envelope import Material
 from strongroom.keys.key import Key
 from strongroom.keys.mac import MacKey
@@ -51,8 +52,9 @@ class SoftwareBacking:
 
     # All others
 
-    def takes_long(self, key: Key, use: Use) -> bool:
-        return private.takes_long(key.spec, use)
+    def takes_long(self, key: Key, use: Use, algorithm: str = "") -> bool:
+        """The algorithm need be told of signatures alone."""
+        return private.takes_long(key.spec, use) or algorithm == PREHASHED
 
     def sign(self, key: Key, algorithm: str, message: bytes, *, hashed: bool) -> bytes:
         """`hashed` is of `keys.messages`."""

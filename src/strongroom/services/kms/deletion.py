@@ -1,7 +1,8 @@
 """ScheduleKeyDeletion, CancelKeyDeletion, and the deletion itself when its time has come.
 
-A waiting period is 7 to 30 days; that of a primary key begins when its last replica is gone.  Once it is over the key is gone, with its material, aliases,
-tags and grants, and everything ever encrypted under it is noise.
+A waiting period is 7 to 30 days; that of a primary key begins when its last replica is gone.  Once
+it is over the key is gone, with its material, aliases, tags and grants, and everything ever
+encrypted under it is noise.
 """
 
 from strongroom.errors import Validation

@@ -11,7 +11,13 @@ from functools import partial
 import msgspec
 
 from strongroom.arn import partition_of
-from strongroom.errors import AlreadyExists, NotFound, UnsupportedOperation, Validation
+from strongroom.errors import (
+    AlreadyExists,
+    LimitExceeded,
+    NotFound,
+    UnsupportedOperation,
+    Validation,
+)
 from strongroom.keys import states
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Origin
@@ -28,6 +34,9 @@ from strongroom.wire.shapes.kms import (
     ReplicateKeyResponse,
     UpdatePrimaryRegionRequest,
 )
+
+_MOST_REGIONS = 40
+"""AWS has fewer; what all members share changes in one transaction, which must not take long."""
 
 
 def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> ReplicateKeyResponse:
@@ -48,6 +57,8 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
     access.require_account(kms, there, "CreateKey", creation)
     if tags:
         access.require_account(kms, there, "TagResource", creation)
+    if len(regions.all) >= _MOST_REGIONS:
+        raise LimitExceeded(f"A multi-Region key has at most {_MOST_REGIONS} Regions.")
     if region in regions.all:
         raise AlreadyExists(f"Key '{arn}' already exists.")
     replica = replace(

@@ -61,7 +61,7 @@ def get_key_rotation_status(
     access.require(kms, call, "GetKeyRotationStatus", key)
     _require_rotatable(key)
     schedule = key.rotation
-    if schedule is None or key.deletion_date is not None:
+    if schedule is None or key.deletion_window_days is not None:
         return GetKeyRotationStatusResponse(KeyId=key.id, KeyRotationEnabled=False)
     return GetKeyRotationStatusResponse(
         KeyId=key.id,

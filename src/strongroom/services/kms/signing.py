@@ -44,7 +44,7 @@ def sign(kms: Kms, call: Call, rq: SignRequest) -> SignResponse | Aside[SignResp
             SigningAlgorithm=algorithm,
         )
 
-    return aside(kms.backing.takes_long(key, Use.SIGN), signed)
+    return aside(kms.backing.takes_long(key, Use.SIGN, algorithm), signed)
 
 
 def verify(kms: Kms, call: Call, rq: VerifyRequest) -> VerifyResponse | Aside[VerifyResponse]:
@@ -62,7 +62,7 @@ def verify(kms: Kms, call: Call, rq: VerifyRequest) -> VerifyResponse | Aside[Ve
             KeyId=key.arn, SignatureValid=True, SigningAlgorithm=rq.SigningAlgorithm
         )
 
-    return aside(kms.backing.takes_long(key, Use.VERIFY), verified)
+    return aside(kms.backing.takes_long(key, Use.VERIFY, rq.SigningAlgorithm), verified)
 
 
 def generate_mac(kms: Kms, call: Call, rq: GenerateMacRequest) -> GenerateMacResponse:
