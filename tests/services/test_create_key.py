@@ -136,7 +136,6 @@ def test_only_symmetric_keys_need_no_usage(kms, spec):
     ("wishes", "what"),
     [
         ({"KeySpec": "ML_KEM_512", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}, "KeySpec ML_KEM_512"),
-        ({"Origin": "EXTERNAL"}, "Origin EXTERNAL"),
         ({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1"}, "Origin AWS_CLOUDHSM"),
         (
             {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": "cks-1", "XksKeyId": "x"},

@@ -9,6 +9,7 @@ from strongroom.keys.envelope import Material, key_id_bytes
 from strongroom.keys.hierarchy import material_id
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
+from strongroom.keys.regions import Regions
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
@@ -85,5 +86,6 @@ def new_key(
         current_id=current_id,
         materials=materials,
         private=private,
+        regions=Regions(call.region, (call.region,)) if multi_region else None,
         version=1,
     )
