@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -224,15 +225,15 @@ def _alone(kind: _Kind, seconds: int) -> float:
     work: Callable[[], Any]
     match kind.verb:
         case "sign":
-            work = lambda: tool.sign(kind.algorithm, _MESSAGE, hashed=False)  # noqa: E731
+            work = partial(tool.sign, kind.algorithm, _MESSAGE, hashed=False)
         case "verify":
             signature = tool.sign(kind.algorithm, _MESSAGE, hashed=False)
-            work = lambda: tool.verify(kind.algorithm, _MESSAGE, signature, hashed=False)  # noqa: E731
+            work = partial(tool.verify, kind.algorithm, _MESSAGE, signature, hashed=False)
         case "decrypt":
             sealed = tool.encrypt(kind.algorithm, _MESSAGE)
-            work = lambda: tool.decrypt(kind.algorithm, sealed)  # noqa: E731
+            work = partial(tool.decrypt, kind.algorithm, sealed)
         case _:
-            work = lambda: tool.mac(_MESSAGE)  # noqa: E731
+            work = partial(tool.mac, _MESSAGE)
     count, began = 0, perf_counter()
     while (elapsed := perf_counter() - began) < seconds:
         work()

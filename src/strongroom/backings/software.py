@@ -1,7 +1,7 @@
 """Material in this process's memory, used through OpenSSL.
 
 A secret is as safe as the machine: Python cannot wipe memory (docs/limitations.md).  Everything here
-but `fresh` is pure, and may be called from any thread.
+may be called from any thread.
 """
 
 import os
@@ -10,7 +10,6 @@ from typing import TypeVar
 from strongroom.errors import InvalidCiphertext, InvalidState
 from strongroom.keys import envelope, hierarchy, private
 from strongroom.keys.ec import EcKey
-from strongroom.keys.edwards import PREHASHED
 from strongroom.keys.envelope import Material
 from strongroom.keys.key import Key
 from strongroom.keys.mac import MacKey
@@ -54,7 +53,7 @@ class SoftwareBacking:
 
     def takes_long(self, key: Key, use: Use, algorithm: str = "") -> bool:
         """The algorithm need be told of signatures alone."""
-        return private.takes_long(key.spec, use) or algorithm == PREHASHED
+        return private.takes_long(key.spec, use, algorithm)
 
     def sign(self, key: Key, algorithm: str, message: bytes, *, hashed: bool) -> bytes:
         """`hashed` is of `keys.messages`."""

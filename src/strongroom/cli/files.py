@@ -37,6 +37,9 @@ EndpointUrl = Annotated[
     str | None,
     typer.Option("--endpoint-url", metavar="URL", help="The KMS to ask; else AWS_ENDPOINT_URL."),
 ]
+Region = Annotated[
+    str | None, typer.Option("--region", metavar="REGION", help="Else the key's, or AWS's.")
+]
 Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="A profile of ~/.aws/config.")
 ]
@@ -61,9 +64,7 @@ def encrypt(
     sync: Sync = False,
     quiet: Quiet = False,
     endpoint_url: EndpointUrl = None,
-    region: Annotated[
-        str | None, typer.Option("--region", metavar="REGION", help="Else the key's, or AWS's.")
-    ] = None,
+    region: Region = None,
     profile: Profile = None,
 ) -> None:
     """Encrypt FILE under a KMS key, to FILE.encrypted.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from strongroom.cli.files import EndpointUrl, Profile, Quiet, fail, one_sentence, say
+from strongroom.cli.files import EndpointUrl, Profile, Quiet, Region, fail, one_sentence, say
 
 
 def import_(
@@ -42,9 +42,7 @@ def import_(
     ] = False,
     quiet: Quiet = False,
     endpoint_url: EndpointUrl = None,
-    region: Annotated[
-        str | None, typer.Option("--region", metavar="REGION", help="Else the key's, or AWS's.")
-    ] = None,
+    region: Region = None,
     profile: Profile = None,
 ) -> None:
     """Import key material into KEY, whose origin is EXTERNAL.

@@ -72,6 +72,13 @@ class Key:
             raise UnsupportedOperation(f"{self.arn} is not a multi-region primary key.")
         return self.regions
 
+    def require_origin(self, origin: Origin) -> None:
+        """UnsupportedOperation unless its material comes from there."""
+        if self.origin is not origin:
+            raise UnsupportedOperation(
+                f"{self.arn} origin is {self.origin.value} which is not valid for this operation."
+            )
+
     def arn_in(self, region: str) -> str:
         """The ARN that the key has, or would have, in another Region."""
         return str(Arn(partition_of(region), "kms", region, self.account, f"key/{self.id}"))

@@ -16,8 +16,8 @@ from strongroom.keys.grant_rules import require_pairs
 from strongroom.keys.messages import RAW
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin, Usage
 from strongroom.policy.moments import iso8601
-from strongroom.services.circumstances import Value, flag, of_request_tags
-from strongroom.services.kms.circumstances import of_bypass, of_context
+from strongroom.services.circumstances import Value, of_request_tags
+from strongroom.services.kms.circumstances import of_bypass, of_context, of_new_key
 from strongroom.services.kms.deletion import LONGEST_DAYS
 from strongroom.services.kms.policies import NAME
 from strongroom.wire.moments import of_cloudtrail
@@ -98,16 +98,13 @@ def _of_role(parameters: Parameters) -> Mapping[str, Value]:
 
 def _of_key(parameters: Parameters) -> Mapping[str, Value]:
     spec = parameters.get("keySpec") or parameters.get("customerMasterKeySpec") or SYMMETRIC_DEFAULT
-    usage = parameters.get("keyUsage") or Usage.ENCRYPT_DECRYPT.value
-    multi_region = bool(parameters.get("multiRegion"))
     return {
-        "kms:keyspec": spec,
-        "kms:customermasterkeyspec": spec,
-        "kms:keyusage": usage,
-        "kms:customermasterkeyusage": usage,
-        "kms:keyorigin": parameters.get("origin") or Origin.AWS_KMS.value,
-        "kms:multiregion": flag(multi_region),
-        **({"kms:multiregionkeytype": "PRIMARY"} if multi_region else {}),
+        **of_new_key(
+            spec,
+            parameters.get("keyUsage") or Usage.ENCRYPT_DECRYPT.value,
+            parameters.get("origin") or Origin.AWS_KMS.value,
+            "PRIMARY" if parameters.get("multiRegion") else None,
+        ),
         **of_bypass(parameters.get("bypassPolicyLockoutSafetyCheck")),
         **of_request_tags(_pairs(parameters, "tagKey", "tagValue")),
     }

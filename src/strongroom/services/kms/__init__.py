@@ -34,13 +34,13 @@ OPERATIONS: dict[str, Operation] = {
     "CreateAlias": Operation(aliases.create_alias, _WRITING, read_only=False, names_key=True),
     "CreateGrant": Operation(grants.create_grant, _WRITING, read_only=False, names_key=True),
     "CreateKey": Operation(lifecycle.create_key, _WRITING, read_only=False),
-    "Decrypt": Operation(encryption.decrypt, _MEMORY, read_only=True),
     "Decapsulate": Operation(agreement.decapsulate, _MEMORY, read_only=True),
+    "Decrypt": Operation(encryption.decrypt, _MEMORY, read_only=True),
     "DeleteAlias": Operation(aliases.delete_alias, _WRITING, read_only=False, names_key=True),
-    "DeriveSharedSecret": Operation(agreement.derive_shared_secret, _MEMORY, read_only=True),
     "DeleteImportedKeyMaterial": Operation(
         imports.delete_imported_key_material, _WRITING, read_only=False
     ),
+    "DeriveSharedSecret": Operation(agreement.derive_shared_secret, _MEMORY, read_only=True),
     "DescribeKey": Operation(lifecycle.describe_key, _MEMORY, read_only=True),
     "DisableKey": Operation(lifecycle.disable_key, _WRITING, read_only=False, names_key=True),
     "DisableKeyRotation": Operation(rotation.disable_key_rotation, _WRITING, read_only=False),

@@ -81,6 +81,23 @@ _OF_KEYS: dict[str, Callable[[Key], str | None]] = {
 }
 
 
+def of_new_key(
+    spec: str, usage: str, origin: str, multi_region_type: str | None
+) -> dict[str, Value]:
+    """Of a key as it will be; `multi_region_type` is PRIMARY, REPLICA, or None of any other key."""
+    found: dict[str, Value] = {
+        "kms:customermasterkeyspec": spec,
+        "kms:customermasterkeyusage": usage,
+        "kms:keyorigin": origin,
+        "kms:keyspec": spec,
+        "kms:keyusage": usage,
+        "kms:multiregion": flag(multi_region_type is not None),
+    }
+    if multi_region_type is not None:
+        found["kms:multiregionkeytype"] = multi_region_type
+    return found
+
+
 def of_context(pairs: Mapping[str, str] | None) -> dict[str, Value]:
     """What an encryption context is to policies; nothing, if it is empty."""
     if not pairs:

@@ -11,7 +11,7 @@ from functools import partial
 from strongroom.errors import DryRun, NotImplementedHere, Validation
 from strongroom.keys import context
 from strongroom.keys.key import Key
-from strongroom.keys.private import MADE_HERE
+from strongroom.keys.private import MADE_HERE, Pair
 from strongroom.keys.rsa import BITS
 from strongroom.services.call import Aside, Call, Given
 from strongroom.services.circumstances import Value
@@ -62,12 +62,12 @@ def generate_data_key_pair(
     """A private key as PKCS#8, in the clear and sealed, and its public key as SPKI."""
     if rq.Recipient is not None:
         raise NotImplementedHere("GenerateDataKeyPair with a Recipient is not implemented yet.")
-    key, bound = _pair_key(kms, call, "GenerateDataKeyPair", rq)
+    key, made = _pair_key(kms, call, "GenerateDataKeyPair", rq)
 
     def generated() -> GenerateDataKeyPairResponse:
-        pair = kms.backing.pair(rq.KeyPairSpec)
+        pair, sealed = made()
         return GenerateDataKeyPairResponse(
-            PrivateKeyCiphertextBlob=kms.backing.seal(key, pair.private, bound),
+            PrivateKeyCiphertextBlob=sealed,
             PrivateKeyPlaintext=pair.private,
             PublicKey=pair.public,
             KeyId=key.arn,
@@ -75,7 +75,7 @@ def generate_data_key_pair(
             KeyMaterialId=key.current_id.hex(),
         )
 
-    return _made(rq.KeyPairSpec, generated)
+    return _perhaps_aside(rq.KeyPairSpec, generated)
 
 
 def generate_data_key_pair_without_plaintext(
@@ -83,19 +83,19 @@ def generate_data_key_pair_without_plaintext(
 ) -> (
     GenerateDataKeyPairWithoutPlaintextResponse | Aside[GenerateDataKeyPairWithoutPlaintextResponse]
 ):
-    key, bound = _pair_key(kms, call, "GenerateDataKeyPairWithoutPlaintext", rq)
+    key, made = _pair_key(kms, call, "GenerateDataKeyPairWithoutPlaintext", rq)
 
     def generated() -> GenerateDataKeyPairWithoutPlaintextResponse:
-        pair = kms.backing.pair(rq.KeyPairSpec)
+        pair, sealed = made()
         return GenerateDataKeyPairWithoutPlaintextResponse(
-            PrivateKeyCiphertextBlob=kms.backing.seal(key, pair.private, bound),
+            PrivateKeyCiphertextBlob=sealed,
             PublicKey=pair.public,
             KeyId=key.arn,
             KeyPairSpec=rq.KeyPairSpec,
             KeyMaterialId=key.current_id.hex(),
         )
 
-    return _made(rq.KeyPairSpec, generated)
+    return _perhaps_aside(rq.KeyPairSpec, generated)
 
 
 def _pair_key(
@@ -103,8 +103,8 @@ def _pair_key(
     call: Call,
     operation: str,
     rq: GenerateDataKeyPairRequest | GenerateDataKeyPairWithoutPlaintextRequest,
-) -> tuple[Key, bytes]:
-    """The key that a pair is sealed under, and the context that it is bound to."""
+) -> tuple[Key, Callable[[], tuple[Pair, bytes]]]:
+    """The key that a pair is sealed under, and what makes the pair and seals its private key."""
     tokens.require(kms, call, rq.GrantTokens)
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, operation, rq.KeyId)
@@ -121,10 +121,15 @@ def _pair_key(
     if rq.DryRun:
         raise DryRun
     call.material_id = key.current_id
-    return key, bound
+
+    def made() -> tuple[Pair, bytes]:
+        pair = kms.backing.pair(rq.KeyPairSpec)
+        return pair, kms.backing.seal(key, pair.private, bound)
+
+    return key, made
 
 
-def _made(spec: str, generated: Callable[[], Given]) -> Given | Aside[Given]:
+def _perhaps_aside(spec: str, generated: Callable[[], Given]) -> Given | Aside[Given]:
     """To make an RSA key takes from 50 ms to seconds; any other, less than to go to a thread."""
     return Aside(generated, makes_key=True) if spec in BITS else generated()
 

@@ -188,9 +188,7 @@ def re_encrypt(
             else None,
         )
 
-    return aside(
-        algorithm != _SYMMETRIC and kms.backing.takes_long(source, Use.DECRYPT), sealed_anew
-    )
+    return aside(kms.backing.takes_long(source, Use.DECRYPT), sealed_anew)
 
 
 def require_symmetric(operation: str, key: Key) -> None:

@@ -14,17 +14,14 @@ from strongroom.errors import (
     IncorrectKeyMaterial,
     InvalidState,
     NotFound,
-    UnsupportedOperation,
     Validation,
 )
 from strongroom.keys import import_token, imports, private, states, wrapping
 from strongroom.keys.encoding import NotAKey
-from strongroom.keys.envelope import Material
 from strongroom.keys.hierarchy import material_id
 from strongroom.keys.import_token import ImportToken
 from strongroom.keys.imports import EXPIRES, Import
 from strongroom.keys.key import Key
-from strongroom.keys.private import Private
 from strongroom.keys.rotation import DAY
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
 from strongroom.keys.states import KeyState
@@ -63,7 +60,7 @@ def get_parameters_for_import(
             "kms:wrappingkeyspec": rq.WrappingKeySpec,
         },
     )
-    _require_external(key)
+    key.require_origin(Origin.EXTERNAL)
     states.require("GetParametersForImport", key.state, key.arn)
     if rq.WrappingKeySpec not in private.MADE_HERE or not wrapping.fits(
         key.spec, rq.WrappingKeySpec, rq.WrappingAlgorithm
@@ -94,7 +91,7 @@ def import_key_material(
     valid_to = _valid_to(rq, model, call.now)
     key = id_or_arn(kms, call, "ImportKeyMaterial", rq.KeyId)
     access.require(kms, call, "ImportKeyMaterial", key, partial(_of_import, model, valid_to))
-    _require_external(key)
+    key.require_origin(Origin.EXTERNAL)
     states.require("ImportKeyMaterial", key.state, key.arn)
     symmetric = key.spec == SYMMETRIC_DEFAULT
     if not symmetric and (rq.ImportType or rq.KeyMaterialDescription or rq.KeyMaterialId):
@@ -132,12 +129,7 @@ def import_key_material(
     )
     if before is None:
         _require_primary_first(key, symmetric)
-        material: Material | Private = (
-            Material.of(identifier, secret)
-            if symmetric
-            else Private.of(identifier, key.spec, secret)
-        )
-        kms.books.add_material(key, material, len(known), call.now, None)
+        kms.books.add_secret(key, identifier, secret, len(known), call.now, None)
     else:
         kms.books.put_secret(key, identifier, secret)
     kms.books.put_import(key, it)
@@ -145,8 +137,7 @@ def import_key_material(
     if before is None:
         for member in kms.books.everywhere(key):
             if member.region != key.region:
-                kms.books.add_material(member, material, len(member.imports), call.now, None)
-                kms.books.put_secret(member, identifier, b"")
+                kms.books.add_secret(member, identifier, b"", len(member.imports), call.now, None)
                 kms.books.put_import(member, replace(it, present=False, valid_to=None))
                 if not member.current_id:
                     kms.books.change_key(member, current_id=identifier)
@@ -168,7 +159,7 @@ def delete_imported_key_material(
     """The material at once; what is known of it stays, unless it never was current."""
     key = id_or_arn(kms, call, "DeleteImportedKeyMaterial", rq.KeyId)
     access.require(kms, call, "DeleteImportedKeyMaterial", key)
-    _require_external(key)
+    key.require_origin(Origin.EXTERNAL)
     states.require("DeleteImportedKeyMaterial", key.state, key.arn)
     symmetric = key.spec == SYMMETRIC_DEFAULT
     if rq.KeyMaterialId is not None and not symmetric:
@@ -210,13 +201,6 @@ def _remove(books: Writing, key: Key, it: Import) -> Key:
     if not it.pending and key.state in (KeyState.ENABLED, KeyState.DISABLED):
         key = books.change_key(key, state=KeyState.PENDING_IMPORT)
     return key
-
-
-def _require_external(key: Key) -> None:
-    if key.origin is not Origin.EXTERNAL:
-        raise UnsupportedOperation(
-            f"{key.arn} origin is {key.origin.value} which is not valid for this operation."
-        )
 
 
 def _require_primary_first(key: Key, symmetric: bool) -> None:

@@ -14,7 +14,7 @@ from strongroom.keys.states import KeyState
 from strongroom.services.call import Call, Slow
 from strongroom.services.circumstances import Besides, Value, by_name, nothing, of_request_tags
 from strongroom.services.kms import access, last_usage, metadata, paging, policies, tokens
-from strongroom.services.kms.circumstances import of_alias, of_bypass
+from strongroom.services.kms.circumstances import of_alias, of_bypass, of_new_key
 from strongroom.services.kms.identifiers import any_form, id_or_arn
 from strongroom.services.kms.managed import new_key
 from strongroom.services.kms.tags import with_tags
@@ -85,18 +85,12 @@ def _secret(backing: Backing, call: Call, spec: str) -> bytes:
 def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:
     """The condition keys of CreateKey: the key as it will be."""
     tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
-    spec = _spec(rq)
-    usage = rq.KeyUsage or Usage.ENCRYPT_DECRYPT.value
-    found: dict[str, Value] = {
-        "kms:keyspec": spec,
-        "kms:customermasterkeyspec": spec,
-        "kms:keyusage": usage,
-        "kms:customermasterkeyusage": usage,
-        "kms:keyorigin": rq.Origin or Origin.AWS_KMS.value,
-        "kms:multiregion": "true" if rq.MultiRegion else "false",
-    }
-    if rq.MultiRegion:
-        found["kms:multiregionkeytype"] = "PRIMARY"
+    found = of_new_key(
+        _spec(rq),
+        rq.KeyUsage or Usage.ENCRYPT_DECRYPT.value,
+        rq.Origin or Origin.AWS_KMS.value,
+        "PRIMARY" if rq.MultiRegion else None,
+    )
     of_tags = of_request_tags(tags) | by_name("aws:resourcetag/", tags)
     return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck) | of_tags
 

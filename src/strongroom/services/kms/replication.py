@@ -25,7 +25,7 @@ from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value, by_name, of_request_tags
 from strongroom.services.kms import access, metadata, policies
-from strongroom.services.kms.circumstances import of_bypass
+from strongroom.services.kms.circumstances import of_bypass, of_new_key
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.tags import with_tags
 from strongroom.services.kms.world import KmsBooks
@@ -114,13 +114,7 @@ def _of_creation(rq: ReplicateKeyRequest, primary: Key) -> dict[str, Value]:
     """The condition keys of CreateKey, of the replica as it will be."""
     tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
     return {
-        "kms:keyspec": primary.spec,
-        "kms:customermasterkeyspec": primary.spec,
-        "kms:keyusage": primary.usage.value,
-        "kms:customermasterkeyusage": primary.usage.value,
-        "kms:keyorigin": primary.origin.value,
-        "kms:multiregion": "true",
-        "kms:multiregionkeytype": "REPLICA",
+        **of_new_key(primary.spec, primary.usage.value, primary.origin.value, "REPLICA"),
         **of_bypass(rq.BypassPolicyLockoutSafetyCheck),
         **of_request_tags(tags),
         **by_name("aws:resourcetag/", tags),

@@ -143,10 +143,8 @@ def _entry(
 def _rotate_to_imported(books: Writing, key: Key, now: float) -> None:
     """Make the material that waits for it current."""
     waiting = imports.waiting(key.imports)
-    if waiting is None:
-        raise InvalidState(f"No available key material pending rotation for the key: {key.arn}.")
     members = books.everywhere(key)
-    if not all(_is_here(member, waiting) for member in members):
+    if waiting is None or not all(_is_here(member, waiting) for member in members):
         raise InvalidState(f"No available key material pending rotation for the key: {key.arn}.")
     for member in members:
         books.rotated_to(member, waiting.material_id, now)
@@ -165,10 +163,7 @@ def _require_automatic(key: Key) -> None:
     _require_rotatable(key)
     if key.is_replica:
         key.require_primary()
-    if key.origin is not Origin.AWS_KMS:
-        raise UnsupportedOperation(
-            f"{key.arn} origin is {key.origin.value} which is not valid for this operation."
-        )
+    key.require_origin(Origin.AWS_KMS)
 
 
 def _require_rotatable(key: Key) -> None:

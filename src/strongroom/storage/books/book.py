@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from strongroom.keys.hierarchy import Cell, Domain, RootKey, new_domain, open_domain
+from strongroom.keys.key import Key
 from strongroom.storage import schema
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.rows import checked, signed
@@ -83,3 +84,12 @@ class Book:
 
     def _touch(self, kind: Kind, account: str, region: str, name: str) -> None:
         self.touched.append(Change(kind, account, region, name))
+
+
+def of_key(table: Any, key: Key) -> tuple[ColumnElement[bool], ...]:
+    """What is true of a key's rows in a table of what hangs on keys, and of no others."""
+    return (
+        table.c.account == key.account,
+        table.c.region == key.region,
+        table.c.key_id == key.id,
+    )

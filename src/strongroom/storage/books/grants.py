@@ -14,7 +14,7 @@ from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.hierarchy import Cell
 from strongroom.keys.key import Key
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
 from strongroom.storage.rows import checked
 
@@ -52,13 +52,7 @@ class Grants(Book):
 
     def count_grants(self, key: Key) -> int:
         table = schema.grants
-        counted = self.connection.execute(
-            select(func.count()).where(
-                table.c.account == key.account,
-                table.c.region == key.region,
-                table.c.key_id == key.id,
-            )
-        )
+        counted = self.connection.execute(select(func.count()).where(*of_key(table, key)))
         return int(counted.scalar_one())
 
     def grants_of(self, key: Key, grantee: str | None, after: str, most: int) -> list[Grant]:

@@ -19,7 +19,7 @@ from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.storage import schema
 from strongroom.storage.books.aliases import Aliases
-from strongroom.storage.books.book import Place
+from strongroom.storage.books.book import Place, of_key
 from strongroom.storage.books.materials import Materials
 from strongroom.storage.changes import Kind
 from strongroom.storage.rows import signed
@@ -151,9 +151,7 @@ class Keys(Materials, Aliases):
         result = self.connection.execute(
             update(table)
             .where(
-                table.c.account == key.account,
-                table.c.region == key.region,
-                table.c.key_id == key.id,
+                *of_key(table, key),
                 table.c.version == key.version,
             )
             .values(signed(domain, table, _row(changed)))
@@ -175,13 +173,7 @@ class Keys(Materials, Aliases):
             schema.grants,
             schema.keys,
         ):
-            self.connection.execute(
-                delete(table).where(
-                    table.c.account == key.account,
-                    table.c.region == key.region,
-                    table.c.key_id == key.id,
-                )
-            )
+            self.connection.execute(delete(table).where(*of_key(table, key)))
         if key.multi_region and not self._regions_of(key):
             table = schema.primaries
             self.connection.execute(

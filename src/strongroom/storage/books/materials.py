@@ -14,7 +14,7 @@ from strongroom.keys.private import Private
 from strongroom.keys.rotation import Generation, RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
 from strongroom.storage.rows import checked, signed
 
@@ -176,9 +176,4 @@ def _import(row: dict[str, Any], known: dict[str, Any]) -> Import:
 
 
 def _of(table: Any, key: Key, material_id: bytes) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.account == key.account,
-        table.c.region == key.region,
-        table.c.key_id == key.id,
-        table.c.material_id == material_id,
-    )
+    return *of_key(table, key), table.c.material_id == material_id

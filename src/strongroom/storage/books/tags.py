@@ -6,7 +6,7 @@ from sqlalchemy import delete
 
 from strongroom.keys.key import Key
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
 
 
@@ -23,13 +23,7 @@ class Tags(Book):
     def put_tags(self, key: Key, tags: dict[str, str]) -> None:
         """Make `tags` the tags of `key`, in that order."""
         table = schema.tags
-        self.connection.execute(
-            delete(table).where(
-                table.c.account == key.account,
-                table.c.region == key.region,
-                table.c.key_id == key.id,
-            )
-        )
+        self.connection.execute(delete(table).where(*of_key(table, key)))
         for position, (tag_key, tag_value) in enumerate(tags.items()):
             self._insert(
                 table,
