@@ -425,6 +425,7 @@ OWN_KEYS = [
         lambda kms, keys: kms.create_key(Tags=TAGS, BypassPolicyLockoutSafetyCheck=True),
         {
             "aws:RequestTag/Stage": "test",
+            "aws:ResourceTag/Stage": "test",
             "aws:TagKeys": ["Stage"],
             "kms:KeySpec": "SYMMETRIC_DEFAULT",
             "kms:KeyUsage": "ENCRYPT_DECRYPT",

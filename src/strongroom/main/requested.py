@@ -104,9 +104,9 @@ def _of_key(parameters: Parameters) -> Mapping[str, Value]:
             parameters.get("keyUsage") or Usage.ENCRYPT_DECRYPT.value,
             parameters.get("origin") or Origin.AWS_KMS.value,
             "PRIMARY" if parameters.get("multiRegion") else None,
+            _pairs(parameters, "tagKey", "tagValue"),
         ),
         **of_bypass(parameters.get("bypassPolicyLockoutSafetyCheck")),
-        **of_request_tags(_pairs(parameters, "tagKey", "tagValue")),
     }
 
 

@@ -10,7 +10,15 @@ from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Context
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Besides, Circumstances, Value, by_name, flag, of_own
+from strongroom.services.circumstances import (
+    Besides,
+    Circumstances,
+    Value,
+    by_name,
+    flag,
+    of_own,
+    of_request_tags,
+)
 from strongroom.services.kms.world import Kms, KmsBooks
 from strongroom.services.principal import Principal
 
@@ -82,9 +90,12 @@ _OF_KEYS: dict[str, Callable[[Key], str | None]] = {
 
 
 def of_new_key(
-    spec: str, usage: str, origin: str, multi_region_type: str | None
+    spec: str, usage: str, origin: str, multi_region_type: str | None, tags: Mapping[str, str]
 ) -> dict[str, Value]:
-    """Of a key as it will be; `multi_region_type` is PRIMARY, REPLICA, or None of any other key."""
+    """Of a key as it will be; `multi_region_type` is PRIMARY, REPLICA, or None of any other key.
+
+    Its tags are the request's, and its own already.
+    """
     found: dict[str, Value] = {
         "kms:customermasterkeyspec": spec,
         "kms:customermasterkeyusage": usage,
@@ -95,7 +106,7 @@ def of_new_key(
     }
     if multi_region_type is not None:
         found["kms:multiregionkeytype"] = multi_region_type
-    return found
+    return found | of_request_tags(tags) | by_name(_TAG, tags)
 
 
 def of_context(pairs: Mapping[str, str] | None) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from strongroom.keys.private import IMPORTABLE, MADE_HERE
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call, Slow
-from strongroom.services.circumstances import Besides, Value, by_name, nothing, of_request_tags
+from strongroom.services.circumstances import Besides, Value, nothing
 from strongroom.services.kms import access, last_usage, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass, of_new_key
 from strongroom.services.kms.identifiers import any_form, id_or_arn
@@ -84,15 +84,14 @@ def _secret(backing: Backing, call: Call, spec: str) -> bytes:
 
 def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:
     """The condition keys of CreateKey: the key as it will be."""
-    tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
     found = of_new_key(
         _spec(rq),
         rq.KeyUsage or Usage.ENCRYPT_DECRYPT.value,
         rq.Origin or Origin.AWS_KMS.value,
         "PRIMARY" if rq.MultiRegion else None,
+        {tag.TagKey: tag.TagValue for tag in rq.Tags or []},
     )
-    of_tags = of_request_tags(tags) | by_name("aws:resourcetag/", tags)
-    return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck) | of_tags
+    return found | of_bypass(rq.BypassPolicyLockoutSafetyCheck)
 
 
 def _require_kind(rq: CreateKeyRequest) -> None:

@@ -23,7 +23,7 @@ from strongroom.keys.key import Key
 from strongroom.keys.specs import Origin
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
-from strongroom.services.circumstances import Value, by_name, of_request_tags
+from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, metadata, policies
 from strongroom.services.kms.circumstances import of_bypass, of_new_key
 from strongroom.services.kms.identifiers import id_or_arn
@@ -114,8 +114,6 @@ def _of_creation(rq: ReplicateKeyRequest, primary: Key) -> dict[str, Value]:
     """The condition keys of CreateKey, of the replica as it will be."""
     tags = {tag.TagKey: tag.TagValue for tag in rq.Tags or []}
     return {
-        **of_new_key(primary.spec, primary.usage.value, primary.origin.value, "REPLICA"),
+        **of_new_key(primary.spec, primary.usage.value, primary.origin.value, "REPLICA", tags),
         **of_bypass(rq.BypassPolicyLockoutSafetyCheck),
-        **of_request_tags(tags),
-        **by_name("aws:resourcetag/", tags),
     }
