@@ -58,3 +58,22 @@ def rows(folder: Path, query: str, *values):
 def everything_kept(folder: Path) -> bytes:
     """The bytes of all files of the database, as they lie on the disk."""
     return b"".join(path.read_bytes() for path in sorted(folder.glob("strongroom.db*")))
+
+
+def lines(server):
+    for path in (folder_of(server) / "audit").glob("*.jsonl"):
+        for line in path.read_bytes().splitlines():
+            if line.startswith(b'{"eventVersion":'):
+                yield line
+
+
+def recorded(server, request_id):
+    """The record of a request whose answer is here; there is exactly one."""
+    (event,) = [
+        event for event in map(json.loads, lines(server)) if request_id == event["requestID"]
+    ]
+    return event
+
+
+def record_of(server, answer):
+    return recorded(server, answer["ResponseMetadata"]["RequestId"])

@@ -219,17 +219,3 @@ def test_no_grant_token_is_valid_yet(kms, key_id, blob):
         kms.encrypt(KeyId=key_id, Plaintext=b"x", GrantTokens=["x"])
     with refused("InvalidGrantTokenException", said):
         kms.decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT, GrantTokens=["x"])
-
-
-def test_enclaves_are_not_served_yet(kms, blob):
-    with refused(
-        "NotImplementedException", "Decrypt with a Recipient is not implemented yet.", 501
-    ):
-        kms.decrypt(
-            CiphertextBlob=blob,
-            EncryptionContext=CONTEXT,
-            Recipient={
-                "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
-                "AttestationDocument": b"x",
-            },
-        )

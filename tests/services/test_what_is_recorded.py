@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 from answers import ACCOUNT
 from botocore.exceptions import ClientError
-from clockwork import DAY, folder_of, move
+from clockwork import DAY, lines, move, record_of, recorded
 from tests.conftest import start_dev
 
 pytestmark = pytest.mark.xdist_group("what-is-recorded")
@@ -20,25 +20,6 @@ def endpoint():
     server = start_dev("--workers", "2")
     yield server
     server.stop()
-
-
-def lines(server):
-    for path in (folder_of(server) / "audit").glob("*.jsonl"):
-        for line in path.read_bytes().splitlines():
-            if line.startswith(b'{"eventVersion":'):
-                yield line
-
-
-def recorded(server, request_id):
-    """The record of a request whose answer is here; there is exactly one."""
-    (event,) = [
-        event for event in map(json.loads, lines(server)) if request_id == event["requestID"]
-    ]
-    return event
-
-
-def record_of(server, answer):
-    return recorded(server, answer["ResponseMetadata"]["RequestId"])
 
 
 def post(server, headers, body=b"{}"):

@@ -63,6 +63,14 @@ OidcKeys = Annotated[
         help="Where an OpenID Connect issuer's keys are, if not where it says itself. Repeatable.",
     ),
 ]
+AttestationRoots = Annotated[
+    Path | None,
+    typer.Option(
+        "--attestation-roots",
+        metavar="FILE",
+        help="Certificates that attestation documents must lead to, PEM; else AWS's own.",
+    ),
+]
 
 
 @app.callback()
@@ -133,6 +141,7 @@ def dev(
     workers: Workers = 1,
     metrics: Metrics = True,
     oidc_keys: OidcKeys = None,
+    attestation_roots: AttestationRoots = None,
 ) -> None:
     """Run a throw-away server on this machine, for trying things out and for tests.
 
@@ -143,7 +152,13 @@ def dev(
         with _imports():
             from strongroom.main.serving import serve_throw_away
 
-        serve_throw_away(port, workers, metrics=metrics, oidc_keys=oidc_keys or ())
+        serve_throw_away(
+            port,
+            workers,
+            metrics=metrics,
+            oidc_keys=oidc_keys or (),
+            attestation_roots=attestation_roots,
+        )
 
 
 @app.command()
@@ -205,6 +220,7 @@ def serve(
     ] = 1_000,
     metrics: Metrics = False,
     oidc_keys: OidcKeys = None,
+    attestation_roots: AttestationRoots = None,
 ) -> None:
     """Serve a data folder."""
     with _one_sentence():
@@ -231,6 +247,7 @@ def serve(
             connections=connections,
             metrics=metrics,
             oidc_keys=oidc_keys or (),
+            attestation_roots=attestation_roots,
         )
 
 

@@ -19,6 +19,7 @@ from strongroom.errors import SetupError
 from strongroom.main import requested
 from strongroom.policy.told import Told, cut
 from strongroom.services.circumstances import Value, flag
+from strongroom.services.kms import recipients
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _MOST_OF_A_LINE = 4 << 20  # bytes; a record is at most a few hundred KB
@@ -239,7 +240,12 @@ def circumstances(of: Event) -> dict[str, Value]:
     if of.eventName == "ReEncrypt" and (len(keys) > 1 or of.errorCode is None):
         found[_ON_SAME_KEY] = flag(keys[0] == keys[-1])
     parameters = _object(of.requestParameters)
-    return {**found, **requested.keys(of.eventSource, of.eventName, parameters)}
+    recipient = _object(of.additionalEventData).get("recipient", {})
+    return {
+        **found,
+        **requested.keys(of.eventSource, of.eventName, parameters),
+        **recipients.of_record(recipient),
+    }
 
 
 def tells(of: Event, name: str) -> bool:

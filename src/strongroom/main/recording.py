@@ -120,6 +120,13 @@ def _with_key(shown: bytes, arn: str) -> bytes:
 def _additional(call: Call | None) -> bytes:
     if call is None:
         return b""
+    told = _told(call)
+    if not call.recipient:
+        return told
+    return b'%b"recipient":%b}' % (told[:-1] + b"," if told else b"{", call.recipient)
+
+
+def _told(call: Call) -> bytes:
     if call.explanation:
         return b'{"authorization":%b}' % call.explanation
     if call.grant_id:

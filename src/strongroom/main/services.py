@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from strongroom.attestation.trust import Roots
 from strongroom.backings.software import SoftwareBacking
 from strongroom.issuers.key_sets import KeySets
 from strongroom.jobs import Done
@@ -29,9 +30,12 @@ from strongroom.wire.shapes import sts as sts_shapes
 
 
 def offered_kms(
-    memory: Reading, backing: SoftwareBacking, noted: Callable[[str], LastUsage | None]
+    memory: Reading,
+    backing: SoftwareBacking,
+    noted: Callable[[str], LastUsage | None],
+    roots: Roots,
 ) -> Offered:
-    """`noted` tells what this worker knows of a key's last usage."""
+    """`noted` tells what this worker knows of a key's last usage; `roots` vouch for recipients."""
 
     def over(books: Writing) -> KmsBooks:
         return KmsBooks(books, backing, Decisions(books.standing), noted)
@@ -42,7 +46,7 @@ def offered_kms(
         source="kms.amazonaws.com",
         shapes=kms_shapes.OPERATIONS,
         operations=kms.OPERATIONS,
-        memory=Kms(memory, backing, Decisions(memory.standing)),
+        memory=Kms(memory, backing, Decisions(memory.standing), roots),
         books=over,
     )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
+from strongroom.attestation.trust import Roots
 from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
 from strongroom.issuers.sources import sources
@@ -66,6 +68,7 @@ def serve_folder(
     connections: int,
     metrics: bool,
     oidc_keys: Sequence[str],
+    attestation_roots: Path | None,
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
     harden()
@@ -81,6 +84,7 @@ def serve_folder(
         certificate=certificate,
         limits=Limits(connections=connections),
         oidc_keys=sources(oidc_keys),
+        attestation_roots=_roots(attestation_roots),
     )
     scheme = "http" if certificate is None else "https"
 
@@ -93,7 +97,14 @@ def serve_folder(
         _serve(folder, root, settings, place, workers, ready)
 
 
-def serve_throw_away(port: int, workers: int, *, metrics: bool, oidc_keys: Sequence[str]) -> None:
+def serve_throw_away(
+    port: int,
+    workers: int,
+    *,
+    metrics: bool,
+    oidc_keys: Sequence[str],
+    attestation_roots: Path | None,
+) -> None:
     """Serve a folder that is made now and removed at the end, on this machine alone."""
 
     def ready(taken: int) -> None:
@@ -101,7 +112,7 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool, oidc_keys: Seque
         lines.append(f"export STRONGROOM_DATA={path}")
         print("\n".join(lines), flush=True)  # noqa: T201
 
-    issuers = sources(oidc_keys)
+    issuers, roots = sources(oidc_keys), _roots(attestation_roots)
     harden()
     path = Path(tempfile.mkdtemp(prefix="strongroom-dev-"))
     try:
@@ -117,12 +128,27 @@ def serve_throw_away(port: int, workers: int, *, metrics: bool, oidc_keys: Seque
             certificate=None,
             limits=Limits(),
             oidc_keys=issuers,
+            attestation_roots=roots,
         )
         with folder.locked():
             _serve(folder, root, settings, Place(_LOOPBACK, port), workers, ready)
     finally:
         ignore_signals()
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _roots(file: Path | None) -> bytes:
+    """The certificates that attestation documents are to lead to, in PEM; AWS's, if none are given."""
+    if file is None:
+        return AWS_NITRO_ENCLAVES_G1
+    try:
+        pem = file.read_bytes()
+        Roots(pem)
+    except OSError as failure:
+        raise SetupError(f"`{file}` cannot be read: {failure.strerror}") from None
+    except ValueError:
+        raise SetupError(f"`{file}` is not certificates in PEM") from None
+    return pem
 
 
 def _serve(

@@ -20,6 +20,7 @@ from typing import Any
 import uvloop
 
 from strongroom import jobs
+from strongroom.attestation.trust import Roots
 from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
 from strongroom.audit.identifiers import event_of, identifiers
@@ -78,6 +79,7 @@ class Settings:
     certificate: tuple[Path, Path] | None
     limits: Limits
     oidc_keys: Mapping[str, Source]  # by issuer
+    attestation_roots: bytes  # PEM
 
 
 class Ledger:
@@ -151,7 +153,9 @@ class Worker:
         self._new_id = identifiers().__next__
         self._records_own = Recorder().record
         offered = [
-            services.offered_kms(self._registry, self._backing, self._usage.of),
+            services.offered_kms(
+                self._registry, self._backing, self._usage.of, Roots(settings.attestation_roots)
+            ),
             services.offered_iam(),
             services.offered_sts(session_key(settings.root), self._issuers),
             services.offered_organizations(anybody=settings.throw_away),

@@ -31,6 +31,9 @@ class Call(msgspec.Struct):
     resources: list[str] = []  # ARNs of keys and aliases, for the audit record
     material_id: bytes = b""  # of the key material that was used, likewise
     grant_id: str = ""  # of the grant that was retired, likewise
+    recipient: bytes = (
+        b""  # what an attestation document said of whom the answer is for, JSON, likewise
+    )
     made: Any = None  # what `Slow` work gave
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 

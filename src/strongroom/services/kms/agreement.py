@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from strongroom.errors import DryRun, NotImplementedHere, Validation
+from strongroom.errors import DryRun, Validation
 from strongroom.keys.encoding import NotAKey
 from strongroom.keys.key import Key
 from strongroom.keys.private import Use
 from strongroom.keys.specs import Usage
 from strongroom.services.call import Aside, Call, aside
-from strongroom.services.kms import access, fitness, tokens
+from strongroom.services.kms import access, fitness, recipients, tokens
 from strongroom.services.kms.circumstances import of_alias
 from strongroom.services.kms.identifiers import any_form
 from strongroom.services.kms.world import Kms
@@ -27,15 +27,18 @@ def derive_shared_secret(
 ) -> DeriveSharedSecretResponse | Aside[DeriveSharedSecretResponse]:
     """The raw secret of ECDH: the x coordinate, as long as the field."""
     tokens.require(kms, call, rq.GrantTokens)
-    if rq.Recipient is not None:
-        raise NotImplementedHere("DeriveSharedSecret with a Recipient is not implemented yet.")
+    recipient = recipients.of(kms, call, rq.Recipient)
     key = any_form(kms, call, "DeriveSharedSecret", rq.KeyId)
     access.require(
         kms,
         call,
         "DeriveSharedSecret",
         key,
-        lambda: {"kms:keyagreementalgorithm": rq.KeyAgreementAlgorithm, **of_alias(rq.KeyId)},
+        lambda: {
+            "kms:keyagreementalgorithm": rq.KeyAgreementAlgorithm,
+            **of_alias(rq.KeyId),
+            **recipient.circumstances(),
+        },
     )
     fitness.require("DeriveSharedSecret", key, Usage.KEY_AGREEMENT, rq.KeyAgreementAlgorithm)
 
@@ -46,9 +49,11 @@ def derive_shared_secret(
             raise Validation from None  # AWS says no more
         if rq.DryRun:
             raise DryRun
+        given = recipient.given(secret)
         return DeriveSharedSecretResponse(
             KeyId=key.arn,
-            SharedSecret=secret,
+            SharedSecret=given.plaintext,
+            CiphertextForRecipient=given.for_recipient,
             KeyAgreementAlgorithm=rq.KeyAgreementAlgorithm,
             KeyOrigin=key.origin.value,
         )

@@ -15,9 +15,10 @@ from strongroom.keys.private import MADE_HERE, Pair
 from strongroom.keys.rsa import BITS
 from strongroom.services.call import Aside, Call, Given
 from strongroom.services.circumstances import Value
-from strongroom.services.kms import access, tokens
+from strongroom.services.kms import access, recipients, tokens
 from strongroom.services.kms.encryption import of_use, require_symmetric
 from strongroom.services.kms.identifiers import any_form
+from strongroom.services.kms.recipients import CALLER, Recipient
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (
     GenerateDataKeyPairRequest,
@@ -36,14 +37,15 @@ _BYTES = {"AES_128": 16, "AES_256": 32}
 
 
 def generate_data_key(kms: Kms, call: Call, rq: GenerateDataKeyRequest) -> GenerateDataKeyResponse:
-    if rq.Recipient is not None:
-        raise NotImplementedHere("GenerateDataKey with a Recipient is not implemented yet.")
-    key, plaintext, sealed = _data_key(kms, call, "GenerateDataKey", rq)
+    recipient = recipients.of(kms, call, rq.Recipient)
+    key, plaintext, sealed = _data_key(kms, call, "GenerateDataKey", rq, recipient)
+    given = recipient.given(plaintext)
     return GenerateDataKeyResponse(
         CiphertextBlob=sealed,
-        Plaintext=plaintext,
+        Plaintext=given.plaintext,
+        CiphertextForRecipient=given.for_recipient,
         KeyId=key.arn,
-        KeyMaterialId=key.current_id.hex(),
+        KeyMaterialId=None if recipient else key.current_id.hex(),
     )
 
 
@@ -60,15 +62,16 @@ def generate_data_key_pair(
     kms: Kms, call: Call, rq: GenerateDataKeyPairRequest
 ) -> GenerateDataKeyPairResponse | Aside[GenerateDataKeyPairResponse]:
     """A private key as PKCS#8, in the clear and sealed, and its public key as SPKI."""
-    if rq.Recipient is not None:
-        raise NotImplementedHere("GenerateDataKeyPair with a Recipient is not implemented yet.")
-    key, made = _pair_key(kms, call, "GenerateDataKeyPair", rq)
+    recipient = recipients.of(kms, call, rq.Recipient)
+    key, made = _pair_key(kms, call, "GenerateDataKeyPair", rq, recipient)
 
     def generated() -> GenerateDataKeyPairResponse:
         pair, sealed = made()
+        given = recipient.given(pair.private)
         return GenerateDataKeyPairResponse(
             PrivateKeyCiphertextBlob=sealed,
-            PrivateKeyPlaintext=pair.private,
+            PrivateKeyPlaintext=given.plaintext,
+            CiphertextForRecipient=given.for_recipient,
             PublicKey=pair.public,
             KeyId=key.arn,
             KeyPairSpec=rq.KeyPairSpec,
@@ -103,6 +106,7 @@ def _pair_key(
     call: Call,
     operation: str,
     rq: GenerateDataKeyPairRequest | GenerateDataKeyPairWithoutPlaintextRequest,
+    recipient: Recipient = CALLER,
 ) -> tuple[Key, Callable[[], tuple[Pair, bytes]]]:
     """The key that a pair is sealed under, and what makes the pair and seals its private key."""
     tokens.require(kms, call, rq.GrantTokens)
@@ -110,7 +114,7 @@ def _pair_key(
     key = any_form(kms, call, operation, rq.KeyId)
 
     def besides() -> dict[str, Value]:
-        found = of_use(rq.EncryptionContext, rq.KeyId)
+        found = of_use(rq.EncryptionContext, rq.KeyId, recipient=recipient)
         found["kms:datakeypairspec"] = rq.KeyPairSpec
         return found
 
@@ -137,12 +141,14 @@ def _perhaps_aside(spec: str, generated: Callable[[], Given]) -> Given | Aside[G
 def generate_random(kms: Kms, call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:
     if rq.NumberOfBytes is None:
         raise Validation("NumberOfBytes is required.")
-    if rq.Recipient is not None or rq.CustomKeyStoreId is not None:
-        raise NotImplementedHere(
-            "GenerateRandom with a Recipient or in a custom key store is not implemented yet."
-        )
-    access.require_account(kms, call, "GenerateRandom")
-    return GenerateRandomResponse(Plaintext=kms.backing.random(rq.NumberOfBytes))
+    if rq.CustomKeyStoreId is not None:
+        raise NotImplementedHere("GenerateRandom in a custom key store is not implemented yet.")
+    recipient = recipients.of(kms, call, rq.Recipient)
+    access.require_account(kms, call, "GenerateRandom", recipient.circumstances)
+    given = recipient.given(kms.backing.random(rq.NumberOfBytes))
+    return GenerateRandomResponse(
+        Plaintext=given.plaintext, CiphertextForRecipient=given.for_recipient
+    )
 
 
 def _data_key(
@@ -150,6 +156,7 @@ def _data_key(
     call: Call,
     operation: str,
     rq: GenerateDataKeyRequest | GenerateDataKeyWithoutPlaintextRequest,
+    recipient: Recipient = CALLER,
 ) -> tuple[Key, bytes, bytes]:
     """The key, a new data key, and the data key sealed under the key."""
     tokens.require(kms, call, rq.GrantTokens)
@@ -158,7 +165,8 @@ def _data_key(
         raise Validation("Please specify either number of bytes or key spec.")
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, operation, rq.KeyId)
-    access.require(kms, call, operation, key, partial(of_use, rq.EncryptionContext, rq.KeyId))
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, recipient=recipient)
+    access.require(kms, call, operation, key, besides)
     require_symmetric(operation, key)
     if rq.DryRun:
         raise DryRun

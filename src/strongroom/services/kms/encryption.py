@@ -11,13 +11,11 @@ nothing of a key's state, and a dry run says yes exactly where the real call wou
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
 from strongroom.errors import (
     DryRun,
     IncorrectKey,
     InvalidCiphertext,
-    NotImplementedHere,
     Validation,
 )
 from strongroom.keys import context, envelope
@@ -27,9 +25,11 @@ from strongroom.keys.rsa import most_plaintext
 from strongroom.keys.specs import Usage
 from strongroom.services.call import Aside, Call, aside
 from strongroom.services.circumstances import Value
-from strongroom.services.kms import access, fitness, tokens
+from strongroom.services.kms import access, fitness, recipients, tokens
 from strongroom.services.kms.circumstances import of_alias, of_context
 from strongroom.services.kms.identifiers import any_form
+from strongroom.services.kms.members import needed
+from strongroom.services.kms.recipients import Recipient
 from strongroom.services.kms.world import Kms
 from strongroom.wire.shapes.kms import (
     DecryptRequest,
@@ -39,8 +39,6 @@ from strongroom.wire.shapes.kms import (
     ReEncryptRequest,
     ReEncryptResponse,
 )
-
-Given = TypeVar("Given", bytes, str)
 
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
 _ENCRYPT_DECRYPT = Usage.ENCRYPT_DECRYPT  # asked for once: it is on the path of every request
@@ -80,38 +78,39 @@ def decrypt(kms: Kms, call: Call, rq: DecryptRequest) -> DecryptResponse | Aside
     A symmetric ciphertext names its key, so `KeyId` is optional; when given, it must be that key.
     """
     tokens.require(kms, call, rq.GrantTokens)
-    if rq.Recipient is not None:
-        raise NotImplementedHere("Decrypt with a Recipient is not implemented yet.")
+    recipient = recipients.of(kms, call, rq.Recipient)
     bound = context.canonical(rq.EncryptionContext)
     algorithm = rq.EncryptionAlgorithm or _SYMMETRIC
-    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm)
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm, recipient)
     if _ignores_ciphertext(rq.DryRun, rq.DryRunModifiers):
-        key = any_form(kms, call, "Decrypt", _needed(rq.KeyId, "keyId"))
+        key = any_form(kms, call, "Decrypt", needed(rq.KeyId, "keyId"))
         access.require(kms, call, "Decrypt", key, besides)
         _require_fit("Decrypt", key, algorithm, rq.EncryptionContext)
         raise DryRun
-    blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
+    blob = needed(rq.CiphertextBlob, "ciphertextBlob")
     if algorithm != _SYMMETRIC and not _names_key(blob, rq.KeyId):
-        return _decrypt_by_rsa(kms, call, rq, blob, algorithm)
+        return _decrypt_by_rsa(kms, call, rq, blob, algorithm, recipient)
     key, material_id = _key_of(kms, call, "Decrypt", blob, rq.KeyId, lambda _key: besides())
     _require_fit("Decrypt", key, algorithm, None)
     plaintext = kms.backing.unseal(key, blob, material_id, bound)
     if rq.DryRun:
         raise DryRun
     call.material_id = material_id
+    given = recipient.given(plaintext)
     return DecryptResponse(
         KeyId=key.arn,
-        Plaintext=plaintext,
+        Plaintext=given.plaintext,
+        CiphertextForRecipient=given.for_recipient,
         EncryptionAlgorithm=_SYMMETRIC,
-        KeyMaterialId=material_id.hex(),
+        KeyMaterialId=None if recipient else material_id.hex(),
     )
 
 
 def _decrypt_by_rsa(
-    kms: Kms, call: Call, rq: DecryptRequest, blob: bytes, algorithm: str
+    kms: Kms, call: Call, rq: DecryptRequest, blob: bytes, algorithm: str, recipient: Recipient
 ) -> DecryptResponse | Aside[DecryptResponse]:
-    key = any_form(kms, call, "Decrypt", _needed(rq.KeyId, "keyId"))
-    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm)
+    key = any_form(kms, call, "Decrypt", needed(rq.KeyId, "keyId"))
+    besides = partial(of_use, rq.EncryptionContext, rq.KeyId, algorithm, recipient)
     access.require(kms, call, "Decrypt", key, besides)
     _require_fit("Decrypt", key, algorithm, rq.EncryptionContext)
 
@@ -119,7 +118,13 @@ def _decrypt_by_rsa(
         plaintext = kms.backing.decrypt(key, algorithm, blob)
         if rq.DryRun:
             raise DryRun
-        return DecryptResponse(KeyId=key.arn, Plaintext=plaintext, EncryptionAlgorithm=algorithm)
+        given = recipient.given(plaintext)
+        return DecryptResponse(
+            KeyId=key.arn,
+            Plaintext=given.plaintext,
+            CiphertextForRecipient=given.for_recipient,
+            EncryptionAlgorithm=algorithm,
+        )
 
     return aside(kms.backing.takes_long(key, Use.DECRYPT), decrypted)
 
@@ -152,16 +157,16 @@ def re_encrypt(
     if ignores or (
         algorithm != _SYMMETRIC and not _names_key(rq.CiphertextBlob or b"", rq.SourceKeyId)
     ):
-        source = any_form(kms, call, "ReEncryptFrom", _needed(rq.SourceKeyId, "sourceKeyId"))
+        source = any_form(kms, call, "ReEncryptFrom", needed(rq.SourceKeyId, "sourceKeyId"))
         access.require(kms, call, "ReEncryptFrom", source, partial(from_, source))
     else:
-        blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
+        blob = needed(rq.CiphertextBlob, "ciphertextBlob")
         source, material_id = _key_of(kms, call, "ReEncryptFrom", blob, rq.SourceKeyId, from_)
     _require_fit("ReEncrypt", source, algorithm, rq.SourceEncryptionContext)
     destination = require_destination(source)
     if ignores:
         raise DryRun
-    blob = _needed(rq.CiphertextBlob, "ciphertextBlob")
+    blob = needed(rq.CiphertextBlob, "ciphertextBlob")
     if to_algorithm == _SYMMETRIC:
         call.material_id = destination.current_id
 
@@ -212,12 +217,16 @@ def _require_room(key: Key, algorithm: str, plaintext: bytes) -> None:
 
 
 def of_use(
-    pairs: Mapping[str, str] | None, key_id: str | None, algorithm: str = _SYMMETRIC
+    pairs: Mapping[str, str] | None,
+    key_id: str | None,
+    algorithm: str = _SYMMETRIC,
+    recipient: Recipient = recipients.CALLER,
 ) -> dict[str, Value]:
-    """The condition keys of an encryption: context, algorithm, the alias asked for."""
+    """The condition keys of an encryption: context, algorithm, the alias asked for, the recipient."""
     found = of_context(pairs)
     found["kms:encryptionalgorithm"] = algorithm
     found.update(of_alias(key_id))
+    found.update(recipient.circumstances())
     return found
 
 
@@ -266,12 +275,3 @@ def _ignores_ciphertext(dry_run: bool | None, modifiers: Sequence[str] | None) -
     if not dry_run:
         raise Validation("DryRunModifiers can be used only together with DryRun.")
     return "IGNORE_CIPHERTEXT" in modifiers
-
-
-def _needed(value: Given | None, member: str) -> Given:
-    if value is None:
-        raise Validation(
-            f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
-            "Member must not be null"
-        )
-    return value

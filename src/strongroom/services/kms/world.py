@@ -6,9 +6,10 @@ a transaction; `services.operation.Way` says which of them an operation gets.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from strongroom.attestation.trust import Roots
 from strongroom.keys.alias import Alias
 from strongroom.keys.envelope import Material
 from strongroom.keys.grant import Grant
@@ -142,6 +143,7 @@ class Kms:
     books: Reading
     backing: Backing
     decisions: Decisions
+    roots: Roots = field(default_factory=Roots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Who receives an answer: attestation documents of Nitro enclaves and NitroTPM, and envelopes for them."""
