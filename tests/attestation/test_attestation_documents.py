@@ -8,7 +8,14 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from enclaves import REGISTERS, Enclave, Hypervisor, issue
+from enclaves import (
+    REGISTERS,
+    SIGNS_CERTIFICATES,
+    SIGNS_DOCUMENTS,
+    Enclave,
+    Hypervisor,
+    issue,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +147,14 @@ def test_malformed_documents(junk):
     )
 
 
+def test_what_stands_beside_the_signed_is_bounded_too():
+    """Of tags, a reader would make big numbers, dates and regular expressions."""
+    protected, _, payload, signature = cbor2.loads(DOCUMENT)
+    beside = {1: cbor2.CBORTag(35, "(a+)+b")}
+    assert refused(cbor2.dumps([protected, beside, payload, signature])) == "it is not CBOR"
+    assert refused(DOCUMENT + b"\0") == "it is not CBOR"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -239,7 +254,8 @@ def test_chains_that_lead_nowhere():
 
 def test_certificates_that_may_not_sign_documents():
     chain = HYPERVISOR.root, HYPERVISOR.regional, HYPERVISOR.zonal
-    issuer = issue("issuer", HYPERVISOR.regional, depth=0)
+    both = SIGNS_DOCUMENTS | SIGNS_CERTIFICATES
+    issuer = issue("issuer", HYPERVISOR.zonal, uses=both)
     other_use = issue("use", HYPERVISOR.zonal, is_ca=False, uses={"key_agreement": True})
     weak = issue(
         "curve", HYPERVISOR.zonal, is_ca=False, key=ec.generate_private_key(ec.SECP256R1())
