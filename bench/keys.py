@@ -46,7 +46,7 @@ from strongroom.main.foundation import open_store
 from strongroom.services import principal
 from strongroom.services.call import Call
 from strongroom.services.kms import policies
-from strongroom.services.kms.managed import new_key
+from strongroom.services.kms.managed import fresh_id, new_key
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
 
@@ -158,9 +158,11 @@ def _filled(data: Path, count: int) -> Filled:
     for begun in range(0, count, _TRANSACTION):
         with store.writing() as books:
             for _ in range(begun, min(begun + _TRANSACTION, count)):
+                key_id = fresh_id()
                 key = new_key(
-                    backing,
                     Call(principal.root("aws", owner), REGION, time.time()),
+                    key_id,
+                    backing.generate(key_id),
                     manager=Manager.CUSTOMER,
                     description="",
                     policy=policies.default(owner, REGION),

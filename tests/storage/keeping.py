@@ -26,7 +26,7 @@ from strongroom.policy.organization import (
     Unit,
 )
 from strongroom.services.call import Call
-from strongroom.services.kms.managed import new_key
+from strongroom.services.kms.managed import fresh_id, new_key
 from strongroom.services.principal import root
 
 NOW = 1_800_000_000.0
@@ -41,7 +41,15 @@ def call_from(place):
 
 
 def keep_key(store, backing, place=HERE, **change):
-    key = new_key(backing, call_from(place), manager=Manager.CUSTOMER, description="", policy="{}")
+    key_id = fresh_id()
+    key = new_key(
+        call_from(place),
+        key_id,
+        backing.generate(key_id),
+        manager=Manager.CUSTOMER,
+        description="",
+        policy="{}",
+    )
     key = replace(key, **change)
     with store.writing() as books:
         books.add_key(key)

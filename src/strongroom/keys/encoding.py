@@ -35,6 +35,14 @@ def private_key(der: bytes, kind: type[Private]) -> Private:
     return key
 
 
+def der_of_pem(pem: bytes) -> bytes:
+    """PKCS#8 of a private key in PEM that is not encrypted; NotAKey if it is none."""
+    try:
+        return private_der(serialization.load_pem_private_key(pem, None))
+    except _NO_KEY:
+        raise NotAKey from None
+
+
 def public_key(der: bytes, kind: type[Public]) -> Public:
     """NotAKey if it is another kind of key, or none."""
     try:

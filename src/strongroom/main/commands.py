@@ -142,6 +142,10 @@ def dev(
     metrics: Metrics = True,
     oidc_keys: OidcKeys = None,
     attestation_roots: AttestationRoots = None,
+    seed: Annotated[
+        Path | None,
+        typer.Option("--seed", metavar="FILE", help="Keys and users to begin with, YAML or JSON."),
+    ] = None,
 ) -> None:
     """Run a throw-away server on this machine, for trying things out and for tests.
 
@@ -158,6 +162,7 @@ def dev(
             metrics=metrics,
             oidc_keys=oidc_keys or (),
             attestation_roots=attestation_roots,
+            seed=seed,
         )
 
 

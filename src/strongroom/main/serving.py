@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
 from strongroom.issuers.sources import sources
 from strongroom.keys.hierarchy import RootKey
+from strongroom.main import seeding
 from strongroom.main.foundation import lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
 from strongroom.server.harden import harden
@@ -104,6 +106,7 @@ def serve_throw_away(
     metrics: bool,
     oidc_keys: Sequence[str],
     attestation_roots: Path | None,
+    seed: Path | None,
 ) -> None:
     """Serve a folder that is made now and removed at the end, on this machine alone."""
 
@@ -113,11 +116,15 @@ def serve_throw_away(
         print("\n".join(lines), flush=True)  # noqa: T201
 
     issuers, roots = sources(oidc_keys), _roots(attestation_roots)
+    sown = None if seed is None else seeding.read(seed)
     harden()
     path = Path(tempfile.mkdtemp(prefix="strongroom-dev-"))
     try:
         folder = Folder(path)
         root = lay_throw_away(path)
+        if seed is not None and sown is not None:
+            with closing(open_store(folder, root, Page.blank())) as store:
+                seeding.sow(store, seed, sown)
         settings = Settings(
             folder=path,
             root=root,

@@ -74,14 +74,15 @@ def _named(call: Call, text: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _well_formed(key_id: str) -> bool:
+def is_key_id(key_id: str) -> bool:
+    """Whether it has the form of one."""
     return _KEY_ID.match(key_id) is not None
 
 
 def _by_id(
     kms: Kms | KmsBooks, call: Call, operation: str, account: str, asked: str, key_id: str
 ) -> Key:
-    if not _well_formed(key_id):
+    if not is_key_id(key_id):
         raise NotFound(f"Invalid keyId '{asked}'")
     key = kms.books.key(account, call.region, key_id)
     if key is None:

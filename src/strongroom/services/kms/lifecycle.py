@@ -3,12 +3,16 @@
 Source: KMS API Reference; facts recorded on AWS for messages and for which members are present.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
 from strongroom.keys import states
-from strongroom.keys.private import IMPORTABLE, MADE_HERE
+from strongroom.keys.envelope import Material
+from strongroom.keys.hierarchy import material_id
+from strongroom.keys.key import Key
+from strongroom.keys.private import IMPORTABLE, MADE_HERE, Private
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call, Slow
@@ -16,7 +20,7 @@ from strongroom.services.circumstances import Besides, Value, nothing
 from strongroom.services.kms import access, last_usage, metadata, paging, policies, tokens
 from strongroom.services.kms.circumstances import of_alias, of_bypass, of_new_key
 from strongroom.services.kms.identifiers import any_form, id_or_arn
-from strongroom.services.kms.managed import new_key
+from strongroom.services.kms.managed import fresh_id, new_key
 from strongroom.services.kms.tags import with_tags
 from strongroom.services.kms.world import Backing, Kms, KmsBooks
 from strongroom.wire.shapes.kms import (
@@ -35,6 +39,21 @@ from strongroom.wire.shapes.kms import (
 
 def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResponse:
     """A new key, enabled.  Calling twice makes two: there is no token to make it idempotent."""
+
+    def born() -> Born:
+        key_id = fresh_id(multi_region=bool(rq.MultiRegion))
+        return key_id, _material(kms.backing, call, rq, key_id)
+
+    key = create(kms, call, rq, born)
+    return CreateKeyResponse(KeyMetadata=metadata.of(key))
+
+
+Born = tuple[str, Material | Private | None]
+"""What makes a key this one: its id and its first material, if it is not to be imported."""
+
+
+def create(kms: KmsBooks, call: Call, rq: CreateKeyRequest, born: Callable[[], Born]) -> Key:
+    """The key that the caller may make, kept; `born` is asked once that is settled."""
     _require_kind(rq)
     if rq.Policy is not None:
         policies.require_form(rq.Policy)
@@ -42,15 +61,13 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     access.require_account(kms, call, "CreateKey", partial(_of_creation, rq))
     if tags:
         access.require_account(kms, call, "TagResource", partial(_of_creation, rq))
-    spec, origin = _spec(rq), Origin(rq.Origin or Origin.AWS_KMS)
     key = new_key(
-        kms.backing,
         call,
+        *born(),
         manager=Manager.CUSTOMER,
-        spec=spec,
+        spec=_spec(rq),
         usage=Usage(rq.KeyUsage or Usage.ENCRYPT_DECRYPT),
-        origin=origin,
-        secret=_secret(kms.backing, call, spec) if origin is Origin.AWS_KMS else b"",
+        origin=Origin(rq.Origin or Origin.AWS_KMS),
         description=rq.Description or "",
         policy=rq.Policy or policies.default(call.account, call.region),
         multi_region=bool(rq.MultiRegion),
@@ -63,23 +80,27 @@ def create_key(kms: KmsBooks, call: Call, rq: CreateKeyRequest) -> CreateKeyResp
     if tags:
         kms.books.put_tags(key, tags)
     call.resources.append(key.arn)
-    return CreateKeyResponse(KeyMetadata=metadata.of(key))
+    return key
 
 
 def _spec(rq: CreateKeyRequest) -> str:
     return rq.KeySpec or rq.CustomerMasterKeySpec or SYMMETRIC_DEFAULT
 
 
-def _secret(backing: Backing, call: Call, spec: str) -> bytes:
-    """Of a key that is not symmetric.  To make one takes up to seconds, so it is not done while the
+def _material(
+    backing: Backing, call: Call, rq: CreateKeyRequest, key_id: str
+) -> Material | Private | None:
+    """To make that of a key that is not symmetric takes up to seconds, so it is not done while the
     database waits; what was made for another attempt of the same call is taken.
     """
+    spec = _spec(rq)
+    if rq.Origin == Origin.EXTERNAL:
+        return None
     if spec == SYMMETRIC_DEFAULT:
-        return b""
+        return backing.generate(key_id)
     if call.made is None:
         raise Slow(partial(backing.fresh, spec))
-    made: bytes = call.made
-    return made
+    return Private.of(material_id(key_id, call.made), spec, call.made)
 
 
 def _of_creation(rq: CreateKeyRequest) -> dict[str, Value]:

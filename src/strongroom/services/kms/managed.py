@@ -6,7 +6,6 @@ from strongroom.arn import Arn, partition_of
 from strongroom.keys import rotation
 from strongroom.keys.alias import Alias, service_of
 from strongroom.keys.envelope import Material, key_id_bytes
-from strongroom.keys.hierarchy import material_id
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
 from strongroom.keys.regions import Regions
@@ -22,9 +21,11 @@ def provide(backing: Backing, call: Call, name: str, books: Writing) -> None:
     service = service_of(name)
     if service is None or books.alias(call.account, call.region, name) is not None:
         return
+    key_id = fresh_id()
     key = new_key(
-        backing,
         call,
+        key_id,
+        backing.generate(key_id),
         manager=Manager.AWS,
         description=f"Default key that protects my {service} data when no other key is defined",
         policy=policies.of_aws_managed_key(call.account, call.region, service),
@@ -34,9 +35,14 @@ def provide(backing: Backing, call: Call, name: str, books: Writing) -> None:
     books.put_alias(Alias(call.account, call.region, name, key.id, call.now, call.now))
 
 
+def fresh_id(*, multi_region: bool = False) -> str:
+    return f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
+
+
 def new_key(
-    backing: Backing,
     call: Call,
+    key_id: str,
+    material: Material | Private | None,
     *,
     manager: Manager,
     description: str,
@@ -46,24 +52,10 @@ def new_key(
     spec: str = SYMMETRIC_DEFAULT,
     usage: Usage = Usage.ENCRYPT_DECRYPT,
     origin: Origin = Origin.AWS_KMS,
-    secret: bytes = b"",
 ) -> Key:
-    """A key of the caller's account and Region, not yet kept anywhere: enabled, or if its material is
-    to be imported, waiting for that.
-
-    `secret` is of `keys.private`, for every key but a symmetric one, whose material is made here.
+    """A key of the caller's account and Region, not yet kept anywhere: enabled, or without material,
+    waiting for its import.
     """
-    key_id = f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
-    private: Private | None = None
-    materials: dict[bytes, Material] = {}
-    current_id = b""
-    if secret:
-        private = Private.of(material_id(key_id, secret), spec, secret)
-        current_id = private.id
-    elif origin is Origin.AWS_KMS:
-        material = backing.generate(key_id)
-        materials[material.id] = material
-        current_id = material.id
     return Key(
         account=call.account,
         region=call.region,
@@ -75,7 +67,7 @@ def new_key(
         usage=usage,
         origin=origin,
         multi_region=multi_region,
-        state=KeyState.ENABLED if current_id else KeyState.PENDING_IMPORT,
+        state=KeyState.PENDING_IMPORT if material is None else KeyState.ENABLED,
         description=description,
         created=call.now,
         policy=policy,
@@ -83,9 +75,9 @@ def new_key(
         deletion_window_days=None,
         rotation=schedule,
         on_demand_rotations=0,
-        current_id=current_id,
-        materials=materials,
-        private=private,
+        current_id=b"" if material is None else material.id,
+        materials={material.id: material} if isinstance(material, Material) else {},
+        private=material if isinstance(material, Private) else None,
         regions=Regions(call.region, (call.region,)) if multi_region else None,
         version=1,
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from strongroom.errors import Conflict, InvalidState, LimitExceeded, UnsupportedOperation
 from strongroom.keys import imports, rotation, states
+from strongroom.keys.envelope import Material
 from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
 from strongroom.keys.rotation import Generation, RotationType
@@ -176,7 +177,13 @@ def rotate(
     books: Writing, backing: Backing, key: Key, now: float, rotation_type: RotationType
 ) -> Key:
     """Give `key`, and with a primary its replicas, new material; the earlier ones stay."""
-    material = backing.generate(key.id)
+    return rotate_to(books, key, backing.generate(key.id), now, rotation_type)
+
+
+def rotate_to(
+    books: Writing, key: Key, material: Material, now: float, rotation_type: RotationType
+) -> Key:
+    """The same with this material, which is new to the key."""
     by_demand = rotation_type is RotationType.ON_DEMAND
     for member in books.everywhere(key):
         books.add_material(member, material, len(member.materials), now, rotation_type)
