@@ -28,6 +28,9 @@ class Manager(StrEnum):
     CUSTOMER = "CUSTOMER"
 
 
+KEY_QUOTA = 100_000
+"""Customer managed keys of an account in a Region, unless its operator says another number."""
+
 SYMMETRIC_DEFAULT = "SYMMETRIC_DEFAULT"
 
 

@@ -24,6 +24,7 @@ from strongroom import __version__
 from strongroom.cli import clock, environment, explanations, files, imports, policies
 from strongroom.cli.terminal import clean
 from strongroom.errors import Fault, SetupError
+from strongroom.keys.specs import KEY_QUOTA
 
 app = typer.Typer(
     name="strongroom",
@@ -70,6 +71,10 @@ AttestationRoots = Annotated[
         metavar="FILE",
         help="Certificates that attestation documents must lead to, PEM; else AWS's own.",
     ),
+]
+KeyQuota = Annotated[
+    int,
+    typer.Option("--key-quota", min=1, help="Customer managed keys of an account in a Region."),
 ]
 
 
@@ -142,6 +147,7 @@ def dev(
     metrics: Metrics = True,
     oidc_keys: OidcKeys = None,
     attestation_roots: AttestationRoots = None,
+    key_quota: KeyQuota = KEY_QUOTA,
     seed: Annotated[
         Path | None,
         typer.Option("--seed", metavar="FILE", help="Keys and users to begin with, YAML or JSON."),
@@ -162,6 +168,7 @@ def dev(
             metrics=metrics,
             oidc_keys=oidc_keys or (),
             attestation_roots=attestation_roots,
+            key_quota=key_quota,
             seed=seed,
         )
 
@@ -226,6 +233,7 @@ def serve(
     metrics: Metrics = False,
     oidc_keys: OidcKeys = None,
     attestation_roots: AttestationRoots = None,
+    key_quota: KeyQuota = KEY_QUOTA,
 ) -> None:
     """Serve a data folder."""
     with _one_sentence():
@@ -253,6 +261,7 @@ def serve(
             metrics=metrics,
             oidc_keys=oidc_keys or (),
             attestation_roots=attestation_roots,
+            key_quota=key_quota,
         )
 
 

@@ -34,11 +34,12 @@ def offered_kms(
     backing: SoftwareBacking,
     noted: Callable[[str], LastUsage | None],
     roots: Roots,
+    key_quota: int,
 ) -> Offered:
     """`noted` tells what this worker knows of a key's last usage; `roots` vouch for recipients."""
 
     def over(books: Writing) -> KmsBooks:
-        return KmsBooks(books, backing, Decisions(books.standing), noted)
+        return KmsBooks(books, backing, Decisions(books.standing), noted, key_quota)
 
     return Offered(
         wire=kms_shapes.SERVICE,

@@ -71,6 +71,7 @@ def serve_folder(
     metrics: bool,
     oidc_keys: Sequence[str],
     attestation_roots: Path | None,
+    key_quota: int,
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
     harden()
@@ -87,6 +88,7 @@ def serve_folder(
         limits=Limits(connections=connections),
         oidc_keys=sources(oidc_keys),
         attestation_roots=_roots(attestation_roots),
+        key_quota=key_quota,
     )
     scheme = "http" if certificate is None else "https"
 
@@ -106,6 +108,7 @@ def serve_throw_away(
     metrics: bool,
     oidc_keys: Sequence[str],
     attestation_roots: Path | None,
+    key_quota: int,
     seed: Path | None,
 ) -> None:
     """Serve a folder that is made now and removed at the end, on this machine alone."""
@@ -136,6 +139,7 @@ def serve_throw_away(
             limits=Limits(),
             oidc_keys=issuers,
             attestation_roots=roots,
+            key_quota=key_quota,
         )
         with folder.locked():
             _serve(folder, root, settings, Place(_LOOPBACK, port), workers, ready)

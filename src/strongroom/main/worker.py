@@ -80,6 +80,7 @@ class Settings:
     limits: Limits
     oidc_keys: Mapping[str, Source]  # by issuer
     attestation_roots: bytes  # PEM
+    key_quota: int
 
 
 class Ledger:
@@ -154,7 +155,11 @@ class Worker:
         self._records_own = Recorder().record
         offered = [
             services.offered_kms(
-                self._registry, self._backing, self._usage.of, Roots(settings.attestation_roots)
+                self._registry,
+                self._backing,
+                self._usage.of,
+                Roots(settings.attestation_roots),
+                settings.key_quota,
             ),
             services.offered_iam(),
             services.offered_sts(session_key(settings.root), self._issuers),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from strongroom.errors import InvalidMarker, NotImplementedHere, Validation
+from strongroom.errors import InvalidMarker, LimitExceeded, NotImplementedHere, Validation
 from strongroom.keys import states
 from strongroom.keys.envelope import Material
 from strongroom.keys.hierarchy import material_id
@@ -61,6 +61,7 @@ def create(kms: KmsBooks, call: Call, rq: CreateKeyRequest, born: Callable[[], B
     access.require_account(kms, call, "CreateKey", partial(_of_creation, rq))
     if tags:
         access.require_account(kms, call, "TagResource", partial(_of_creation, rq))
+    require_room(kms, call)
     key = new_key(
         call,
         *born(),
@@ -81,6 +82,14 @@ def create(kms: KmsBooks, call: Call, rq: CreateKeyRequest, born: Callable[[], B
         kms.books.put_tags(key, tags)
     call.resources.append(key.arn)
     return key
+
+
+def require_room(kms: KmsBooks, call: Call) -> None:
+    """LimitExceeded if the caller's account can have no further key in the Region."""
+    if kms.books.holds(call.account, call.region, kms.key_quota):
+        raise LimitExceeded(
+            f"The account has {kms.key_quota} KMS keys in {call.region}, the most it can have."
+        )
 
 
 def _spec(rq: CreateKeyRequest) -> str:

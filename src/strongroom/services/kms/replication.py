@@ -24,7 +24,7 @@ from strongroom.keys.specs import Origin
 from strongroom.keys.states import KeyState
 from strongroom.services.call import Call
 from strongroom.services.circumstances import Value
-from strongroom.services.kms import access, metadata, policies
+from strongroom.services.kms import access, lifecycle, metadata, policies
 from strongroom.services.kms.circumstances import of_bypass, of_new_key
 from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.tags import with_tags
@@ -61,6 +61,7 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
         raise LimitExceeded(f"A multi-Region key has at most {_MOST_REGIONS} Regions.")
     if region in regions.all:
         raise AlreadyExists(f"Key '{arn}' already exists.")
+    lifecycle.require_room(kms, there)
     replica = replace(
         primary,
         region=region,

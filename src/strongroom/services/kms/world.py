@@ -18,6 +18,7 @@ from strongroom.keys.imports import Import
 from strongroom.keys.key import About, Key
 from strongroom.keys.private import Pair, Private, Use
 from strongroom.keys.rotation import Generation, RotationType
+from strongroom.keys.specs import KEY_QUOTA
 from strongroom.keys.usage import LastUsage
 from strongroom.policy import principals
 from strongroom.policy.decide import Prepared
@@ -53,6 +54,9 @@ class Writing(Reading, principals.Known, Protocol):
     def everywhere(self, key: Key) -> list[Key]: ...
     def change_key(self, key: Key, **change: Any) -> Key: ...
     def delete_key(self, key: Key) -> None: ...
+    def holds(self, account: str, region: str, count: int) -> bool:
+        """Whether there are that many customer managed keys."""
+
     def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]: ...
     def anything_due(self, now: float) -> bool: ...
     def keys_to_delete(self, now: float, most: int) -> Iterator[Key]: ...
@@ -155,3 +159,4 @@ class KmsBooks:
     decisions: Decisions
     noted: Callable[[str], LastUsage | None] = lambda _arn: None
     """The last usage of a key, by its ARN, that this worker knows of and has not written down yet."""
+    key_quota: int = KEY_QUOTA

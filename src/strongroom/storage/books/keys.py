@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from strongroom.arn import Arn, partition_of
 from strongroom.keys.envelope import Material, key_id_bytes
@@ -192,6 +192,17 @@ class Keys(Materials, Aliases):
                 .limit(most)
             ).scalars()
         )
+
+    def holds(self, account: str, region: str, count: int) -> bool:
+        """Whether a place has that many customer managed keys, one or more, whatever their state."""
+        table = schema.keys
+        here = table.c.account == account, table.c.region == region
+        # Looked up in an index alone, and most places are far from full.
+        last = select(table.c.key_id).where(*here).limit(1).offset(count - 1)
+        if self.connection.execute(last).first() is None:
+            return False
+        own = select(func.count()).where(*here, table.c.manager == Manager.CUSTOMER.value)
+        return int(self.connection.execute(own).scalar_one()) >= count
 
     def multi_region_keys(self, account: str, most: int) -> list[Key]:
         """At most `most` multi-Region keys of an account, in all Regions."""
