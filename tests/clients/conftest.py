@@ -1,4 +1,4 @@
-"""Somebody at a terminal, with the AWS CLI."""
+"""Somebody at a terminal with the AWS CLI, what clients find around them, and a user of IAM."""
 
 import json
 import secrets
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 AWS = Path(sys.executable).with_name("aws")
@@ -63,3 +64,32 @@ def terminal(endpoint, region, account, tmp_path) -> Terminal:
     """Where the root user of an account of the test's own types."""
     own = {"AWS_ACCESS_KEY_ID": account, "HOME": str(tmp_path)}
     return Terminal(tmp_path, endpoint.environment(region) | own)
+
+
+@pytest.fixture
+def ambient(endpoint, region, monkeypatch) -> None:
+    """What clients find in their environment, and nothing of this machine's."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": endpoint.secret_access_key,
+        "AWS_DEFAULT_REGION": region,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of IAM and an access key of hers."""
+
+    arn: str
+    key: dict[str, str]
+
+
+@pytest.fixture
+def user(endpoint, region, account) -> User:
+    """A user of the test's account, who may do what key policies let her."""
+    iam = endpoint.client("iam", region, account)
+    arn = iam.create_user(UserName="alice")["User"]["Arn"]
+    return User(arn, iam.create_access_key(UserName="alice")["AccessKey"])

@@ -3,29 +3,10 @@
 import secrets
 import string
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import AWSSigner, Signer
-
-REGION = "signers-1"
-
-
-@pytest.fixture
-def ambient(endpoint, monkeypatch):
-    """What clients find in their environment, and nothing of this machine's."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": "/nonexistent",
-        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +19,7 @@ def ambient(endpoint, monkeypatch):
         ("RSA_2048", "rsa-pkcs1v15-sha384"),
     ],
 )
-def test_securesystemslib_signs_digests_and_verifies_by_itself(endpoint, ambient, spec, scheme):
-    kms = endpoint.client("kms", REGION)
+def test_securesystemslib_signs_digests_and_verifies_by_itself(kms, ambient, spec, scheme):
     key = kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     uri, public = AWSSigner.import_(key, scheme)
     signer = Signer.from_priv_key_uri(uri, public)
