@@ -9,10 +9,11 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "js"
 
-pytestmark = pytest.mark.skipif(
+needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (FOLDER / "node_modules").is_dir(),
     reason="needs Node.js and the packages of tests/js",
 )
+pytestmark = needs_node
 
 
 def run(environment, *arguments):
