@@ -3,6 +3,7 @@
 import json
 import secrets
 import shlex
+import string
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,6 +61,13 @@ def account() -> str:
 
 
 @pytest.fixture
+def three_regions() -> tuple[str, str, str]:
+    """Regions of the test's own, of names that AWS's could have, as those of replicas must."""
+    name = "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
+    return f"r-{name}-1", f"r-{name}-2", f"r-{name}-3"
+
+
+@pytest.fixture
 def terminal(endpoint, region, account, tmp_path) -> Terminal:
     """Where the root user of an account of the test's own types."""
     own = {"AWS_ACCESS_KEY_ID": account, "HOME": str(tmp_path)}
@@ -92,4 +100,5 @@ def user(endpoint, region, account) -> User:
     """A user of the test's account, who may do what key policies let her."""
     iam = endpoint.client("iam", region, account)
     arn = iam.create_user(UserName="alice")["User"]["Arn"]
-    return User(arn, iam.create_access_key(UserName="alice")["AccessKey"])
+    made = iam.create_access_key(UserName="alice")["AccessKey"]
+    return User(arn, {name: made[name] for name in ("AccessKeyId", "SecretAccessKey")})

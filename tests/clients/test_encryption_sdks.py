@@ -8,8 +8,6 @@ import base64
 import contextlib
 import json
 import re
-import secrets
-import string
 from dataclasses import dataclass
 
 import pytest
@@ -46,10 +44,8 @@ class Regions:
 
 
 @pytest.fixture
-def regions(endpoint):
-    """Keys are made in two Regions of names that AWS's could have."""
-    name = "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
-    here, there, nowhere = (f"r-{name}-{n}" for n in (1, 2, 3))
+def regions(endpoint, three_regions):
+    here, there, nowhere = three_regions
     kms = {region: endpoint.client("kms", region) for region in (here, there)}
 
     def made(region, **wishes):
