@@ -247,6 +247,7 @@ def sdk_at(request):
     """One of AWS's SDKs, by the URL of the KMS it is to use."""
     if request.param == "python":
         return PythonSdk
-    if not shutil.which("node") or not (HERE.parent / "js" / "node_modules").is_dir():
+    there = shutil.which("node") and (HERE.parent / "js" / "node_modules").is_dir()
+    if not there and "CI" not in os.environ:
         pytest.skip("node or its packages are not installed: run `make setup`")
     return JavaScriptSdk
