@@ -94,6 +94,19 @@ class User:
     arn: str
     key: dict[str, str]
 
+    def may_open(self, where: dict[str, str]) -> str:
+        """A policy by which a key lets her decrypt where these hold, and do nothing else."""
+        root = f"arn:aws:iam::{self.arn.split(':')[4]}:root"
+        statements: tuple[tuple[str, str, dict[str, Any]], ...] = (
+            (root, "kms:*", {}),
+            (self.arn, "kms:Decrypt", {"Condition": {"StringEquals": where}}),
+        )
+        allowed = [
+            {"Effect": "Allow", "Principal": {"AWS": who}, "Action": what, "Resource": "*"} | more
+            for who, what, more in statements
+        ]
+        return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+
 
 @pytest.fixture
 def user(endpoint, region, account) -> User:

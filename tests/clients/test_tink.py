@@ -154,20 +154,8 @@ def test_keyset_under_a_key(kms, ambient):
 def test_a_key_policy_decides(endpoint, region, account, user, ambient, credentials_path):
     """A user may open what was sealed for one tenant, and neither seal nor open another's."""
     kms = endpoint.client("kms", region, account)
-    hers = {"StringEquals": {"kms:EncryptionContext:associatedData": DATA.hex()}}
-    policy = [
-        ({"AWS": f"arn:aws:iam::{account}:root"}, "kms:*", {}),
-        ({"AWS": user.arn}, "kms:Decrypt", hers),
-    ]
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": who, "Action": action, "Resource": "*"}
-            | ({"Condition": condition} if condition else {})
-            for who, action, condition in policy
-        ],
-    }
-    arn, _ = made(kms, Policy=json.dumps(document))
+    policy = user.may_open({"kms:EncryptionContext:associatedData": DATA.hex()})
+    arn, _ = made(kms, Policy=policy)
     blue, red = (
         kms.encrypt(KeyId=arn, Plaintext=b"x", EncryptionContext={"associatedData": data.hex()})
         for data in (DATA, b"tenant red")
@@ -178,6 +166,7 @@ def test_a_key_policy_decides(endpoint, region, account, user, ambient, credenti
         sealer.decrypt(red["CiphertextBlob"], b"tenant red")
     with refused("AccessDeniedException.* not authorized to perform: kms:Encrypt"):
         sealer.encrypt(b"y", DATA)
+    document = json.loads(policy)
     document["Statement"].append(
         {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
     )
