@@ -250,10 +250,18 @@ def test_what_is_not_what_was_asked_for(kms, empty):
     assert described(kms, key_id)["KeyState"] == "Enabled"
 
 
-def flawed(**change):
-    """An RSA key of 2048 bits with some of its numbers changed, as PKCS#1."""
-    from Crypto.Util.asn1 import DerSequence
+def rsa_of(*numbers):
+    """PKCS#8 of the numbers of PKCS#1's RSAPrivateKey."""
+    from Crypto.IO.PKCS8 import wrap as as_pkcs8
+    from Crypto.Util.asn1 import DerNull, DerSequence
 
+    return as_pkcs8(
+        DerSequence([0, *numbers]).encode(), "1.2.840.113549.1.1.1", key_params=DerNull()
+    )
+
+
+def flawed(**change):
+    """An RSA key of 2048 bits with some of its numbers changed."""
     numbers = rsa.generate_private_key(65537, 2048).private_numbers()
     values = {
         "n": numbers.public_numbers.n,
@@ -266,14 +274,7 @@ def flawed(**change):
         "u": numbers.iqmp,
     }
     changed = values | {name: by(values) for name, by in change.items()}
-    return DerSequence([0, *changed.values()]).encode()
-
-
-SOUND = rsa.generate_private_key(65537, 2048).private_bytes(
-    serialization.Encoding.DER,
-    serialization.PrivateFormat.TraditionalOpenSSL,
-    serialization.NoEncryption(),
-)
+    return rsa_of(*changed.values())
 
 
 def small_exponent():
@@ -306,7 +307,6 @@ def test_keys_that_are_flawed(kms, material):
 
 def test_a_composite_is_no_prime(kms):
     """Its numbers belong together in every other way."""
-    from Crypto.Util.asn1 import DerSequence
     from Crypto.Util.number import getPrime
 
     e, primes = 65537, [getPrime(512) for _ in range(2)]
@@ -318,11 +318,30 @@ def test_a_composite_is_no_prime(kms):
         primes = [getPrime(512) for _ in range(2)]
     d = pow(e, -1, (p - 1) * (q - 1))
     u = pow(q, -1, p)
-    material = DerSequence([0, n, e, d, p, q, d % (p - 1), d % (q - 1), u]).encode()
+    material = rsa_of(n, e, d, p, q, d % (p - 1), d % (q - 1), u)
     key = kms.create_key(Origin="EXTERNAL", KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
     with refused("IncorrectKeyMaterialException", ""):
         bring(kms, key["KeyMetadata"]["KeyId"], material, "RSA_AES_KEY_WRAP_SHA_256")
-    bring(kms, key["KeyMetadata"]["KeyId"], SOUND, "RSA_AES_KEY_WRAP_SHA_256")
+    bring(kms, key["KeyMetadata"]["KeyId"], flawed(), "RSA_AES_KEY_WRAP_SHA_256")
+
+
+@pytest.mark.parametrize("spec", ["RSA_2048", "ECC_NIST_P256", "ECC_SECG_P256K1"])
+def test_private_keys_come_as_pkcs8_alone(kms, spec):
+    """Not as PKCS#1 or SEC 1, nor under a passphrase, nor as PEM."""
+    private, material = material_of(spec)
+    key = kms.create_key(Origin="EXTERNAL", KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    der, pem = serialization.Encoding.DER, serialization.Encoding.PEM
+    old, new = serialization.PrivateFormat.TraditionalOpenSSL, serialization.PrivateFormat.PKCS8
+    open_ = serialization.NoEncryption()
+    for form in (
+        (der, old, open_),
+        (pem, old, open_),
+        (pem, new, open_),
+        (der, new, serialization.BestAvailableEncryption(b"x")),
+    ):
+        with refused("IncorrectKeyMaterialException", ""):
+            bring(kms, key["KeyId"], private.private_bytes(*form), "RSA_AES_KEY_WRAP_SHA_256")
+    bring(kms, key["KeyId"], material, "RSA_AES_KEY_WRAP_SHA_256")
 
 
 def test_deleted_and_imported_again(kms, empty):

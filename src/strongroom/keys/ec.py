@@ -10,7 +10,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from strongroom.keys.encoding import NotAKey, private_der, private_key, public_der, public_key
+from strongroom.keys.encoding import (
+    NotAKey,
+    foreign_key,
+    private_der,
+    private_key,
+    public_der,
+    public_key,
+)
 
 CURVES: dict[str, ec.EllipticCurve] = {
     "ECC_NIST_P256": ec.SECP256R1(),
@@ -66,7 +73,7 @@ def fresh(spec: str) -> bytes:
 
 def imported(spec: str, material: bytes) -> bytes:
     """A key from outside as `fresh` would have encoded it; NotAKey if it is none of that spec."""
-    key = private_key(material, ec.EllipticCurvePrivateKey)
+    key = foreign_key(material, ec.EllipticCurvePrivateKey)
     if key.curve.name != CURVES[spec].name:
         raise NotAKey
     return private_der(key)

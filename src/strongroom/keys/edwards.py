@@ -10,7 +10,7 @@ Source: KMS Developer Guide, "Elliptic curve key specs"; RFC 8032.
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from strongroom.keys.encoding import private_der, private_key, public_der
+from strongroom.keys.encoding import foreign_key, private_der, private_key, public_der
 
 SPEC = "ECC_NIST_EDWARDS25519"
 PREHASHED = "ED25519_PH_SHA_512"
@@ -65,4 +65,4 @@ def fresh() -> bytes:
 
 def imported(material: bytes) -> bytes:
     """A key from outside as `fresh` would have encoded it; NotAKey if it is none."""
-    return private_der(private_key(material, ed25519.Ed25519PrivateKey))
+    return private_der(foreign_key(material, ed25519.Ed25519PrivateKey))

@@ -43,6 +43,18 @@ def der_of_pem(pem: bytes) -> bytes:
         raise NotAKey from None
 
 
+def foreign_key(der: bytes, kind: type[Private]) -> Private:
+    """One from outside; NotAKey if it is not PKCS#8, which is the one form that KMS takes.
+
+    OpenSSL reads older ones too (PKCS#1, SEC 1): what follows the version there is no algorithm.
+    """
+    begin = 2 if der[1:2] < b"\x80" else 2 + (der[1] & 0x7F)  # behind tag and length
+    version, algorithm = der[begin : begin + 2], der[begin + 3 : begin + 4]
+    if (version, algorithm) != (b"\x02\x01", b"\x30"):
+        raise NotAKey
+    return private_key(der, kind)
+
+
 def public_key(der: bytes, kind: type[Public]) -> Public:
     """NotAKey if it is another kind of key, or none."""
     try:

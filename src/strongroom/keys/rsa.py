@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from strongroom.errors import InvalidCiphertext
-from strongroom.keys.encoding import NotAKey, private_der, private_key, public_der
+from strongroom.keys.encoding import NotAKey, foreign_key, private_der, private_key, public_der
 
 BITS = {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
 _EXPONENT = 65537
@@ -98,7 +98,7 @@ def imported(spec: str, material: bytes) -> bytes:
     """A key from outside, checked in full, as `fresh` would have encoded it; NotAKey if it is none of
     that spec.
     """
-    key = private_key(material, rsa.RSAPrivateKey)
+    key = foreign_key(material, rsa.RSAPrivateKey)
     if key.key_size != BITS[spec]:
         raise NotAKey
     numbers = key.private_numbers()
