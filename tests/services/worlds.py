@@ -22,7 +22,7 @@ from strongroom.errors import Fault
 from strongroom.policy.caller import Caller
 from strongroom.policy.entities import User
 from strongroom.policy.organization import ALONE
-from strongroom.services.call import Call, Prepare
+from strongroom.services.call import Aside, Call, Prepare, Slow
 from strongroom.services.kms import OPERATIONS
 from strongroom.services.kms.access import Decisions
 from strongroom.services.kms.world import Kms, KmsBooks
@@ -53,7 +53,7 @@ class InProcess:
     region = REGION
     _template: Path | None = None
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, backing: SoftwareBacking | None = None):
         file = folder / "machine.db"
         file.unlink(missing_ok=True)
         template = folder / "template.db"
@@ -62,8 +62,9 @@ class InProcess:
             migrate(database)
             database.close()
         shutil.copy(template, file)
-        self._store = Store(Database(file), new_root_key(), Page.blank())
-        self._backing = SoftwareBacking()
+        self._page = Page.blank()
+        self._store = Store(Database(file), new_root_key(), self._page)
+        self._backing = backing or SoftwareBacking()
         self._decisions = Decisions(lambda _: ALONE)
         self.now = 1_800_000_000.0
         self.others, self._who = {}, {}
@@ -87,6 +88,11 @@ class InProcess:
                 with self._store.writing() as books:
                     first.work(books)
                 answer = self._run(handler, way, call, request)
+            except Slow as wanted:
+                call.made = wanted.work()
+                answer = self._run(handler, way, call, request)
+            if isinstance(answer, Aside):
+                answer = answer.work()
         except Fault as fault:
             raise Refusal(fault.code, fault.message) from None
         return {} if answer is None else msgspec.to_builtins(answer, builtin_types=(bytes,))

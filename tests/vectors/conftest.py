@@ -1,0 +1,80 @@
+import asyncio
+import os
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "services")]
+
+from worlds import InProcess  # noqa: E402
+
+from strongroom.backings.software import SoftwareBacking  # noqa: E402
+from strongroom.errors import NotReady  # noqa: E402
+from strongroom.services.kms.world import Kms  # noqa: E402
+from strongroom.services.operation import Way  # noqa: E402
+from strongroom.storage.registry import Registry  # noqa: E402
+
+
+class Published(SoftwareBacking):
+    """Of a key that is made, the secret is what a vector says, where one does.
+
+    Wrapping keys are made once for each length: to make one takes longer than all that is done with it.
+    """
+
+    def __init__(self):
+        self.secret = None
+        self._pairs = {}
+
+    def fresh(self, spec):
+        secret, self.secret = self.secret, None
+        return super().fresh(spec) if secret is None else secret
+
+    def pair(self, spec):
+        if spec not in self._pairs:
+            self._pairs[spec] = super().pair(spec)
+        return self._pairs[spec]
+
+
+class FromMemory(InProcess):
+    """Reads as a server does: keys are held in memory, and read again once something has changed."""
+
+    def __init__(self, folder, backing):
+        super().__init__(folder, backing)
+        self._threads = ThreadPoolExecutor(1)
+        self._loop = asyncio.new_event_loop()
+        self._registry = Registry(self._store, self._page, self._threads)
+
+    def _run(self, handler, way, call, request):
+        if way is not Way.MEMORY:
+            return super()._run(handler, way, call, request)
+        while True:
+            try:
+                self._registry.require_current()
+                return handler(Kms(self._registry, self._backing, self._decisions), call, request)
+            except NotReady as missing:
+                self._loop.run_until_complete(missing.prepare())
+
+    def close(self):
+        self._loop.close()
+        self._threads.shutdown()
+        super().close()
+
+
+@pytest.fixture(scope="session")
+def backing():
+    return Published()
+
+
+@pytest.fixture(scope="session")
+def world(backing):
+    """The operations over books of their own; in memory where there is such a file system, for each of
+    a thousand imports is three commits that wait for the disk.
+    """
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        made = FromMemory(Path(folder), backing)
+        yield made
+        made.close()
