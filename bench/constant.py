@@ -8,7 +8,7 @@ import sys
 
 import uvloop
 
-from strongroom.server.harden import harden
+from strongroom.harden import harden
 from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr

@@ -16,11 +16,12 @@ MAY_IMPORT = {
     "errors": "",
     "arn": "",
     "clock": "",
+    "harden": "",
     "policy": "errors arn",
     "keys": "errors arn",
     "sigv4": "errors",
     "wire": "errors",
-    "backings": "errors keys",
+    "backings": "errors harden keys",
     "storage": "errors arn keys policy",
     "audit": "errors arn clock",
     "metering": "errors arn",
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "jobs": "errors keys services",
     "client": "arn",
     "cli": "arn client policy",
-    "main": "arn attestation audit backings cli clock errors issuers jobs keys metering policy server services storage wire",
+    "main": "arn attestation audit backings cli clock errors harden issuers jobs keys metering policy server services storage wire",
 }
 """Room: what of ours it may import besides itself."""
 

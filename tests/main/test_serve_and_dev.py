@@ -219,6 +219,19 @@ def own_folder(process):
     return lock.parent
 
 
+def with_helpers(server):
+    """The helpers of a server that has made an RSA key and signed with it."""
+    kms = server.client("kms", "test-1")
+    made = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+    key_id = made["KeyMetadata"]["KeyId"]
+    kms.sign(KeyId=key_id, Message=b"m", SigningAlgorithm="RSASSA_PSS_SHA_256")
+    kms.close()
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    found = [one for one in family if "strongroom.backings.helper" in one.cmdline()]
+    assert len(found) == 2
+    return found
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_throw_away_server_leaves_nothing(how, workers):
@@ -226,10 +239,7 @@ def test_a_throw_away_server_leaves_nothing(how, workers):
     folder = own_folder(server.process)
     assert folder.is_dir()
     assert folder.stat().st_mode & 0o777 == 0o700
-    kms = server.client("kms", "test-1")
-    kms.create_key()
-    kms.close()
-    family = psutil.Process(server.process.pid).children(recursive=True)
+    family = [*with_helpers(server), *psutil.Process(server.process.pid).children(recursive=True)]
     server.stop(how)
     assert not folder.exists()
     _, alive = psutil.wait_procs(family, timeout=10)
@@ -323,12 +333,13 @@ def core_limit(process):
 @pytest.mark.parametrize("how", ["dev", "serve"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_no_process_that_holds_a_secret_leaves_a_core_file(how, workers, tmp_path):
-    """The supervisor holds the root key, as its workers do."""
+    """The supervisor holds the root key, as its workers do; helpers hold keys."""
     if how == "dev":
         server = start_dev("--workers", workers)
     else:
         server = start(tmp_path / "data", init(tmp_path / "data"), "--workers", workers)
     try:
+        with_helpers(server)
         supervisor = psutil.Process(server.process.pid)
         for process in [supervisor, *supervisor.children(recursive=True)]:
             if "resource_tracker" in " ".join(process.cmdline()):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from strongroom.server.harden import harden
+from strongroom.harden import harden
 from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr

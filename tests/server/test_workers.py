@@ -293,7 +293,7 @@ def test_hardened_it_cannot_be_dumped(start, tmp_path):
     if os.geteuid() == 0:
         assert Path(f"/proc/{server.process.pid}/environ").stat().st_uid == 0
     check = (
-        "import ctypes\nfrom strongroom.server.harden import harden\n"
+        "import ctypes\nfrom strongroom.harden import harden\n"
         "prctl = ctypes.CDLL(None).prctl\nassert prctl(3, 0, 0, 0, 0) == 1\n"
         "harden()\nassert prctl(3, 0, 0, 0, 0) == 0\n"
     )

@@ -8,30 +8,22 @@ import os
 from typing import TypeVar
 
 from strongroom.errors import InvalidCiphertext, InvalidState
-from strongroom.keys import envelope, hierarchy, private
-from strongroom.keys.ec import EcKey
+from strongroom.keys import envelope, hierarchy
 from strongroom.keys.envelope import Material
 from strongroom.keys.key import Key
 from strongroom.keys.mac import MacKey
 from strongroom.keys.pqc import MlKemKey
-from strongroom.keys.private import Pair, Use
+from strongroom.keys.private import Private, Tool
 from strongroom.keys.rsa import RsaKey
+from strongroom.keys.work import AnyWork, Piece, of_kind
 
-Tool = TypeVar("Tool", bound=private.Tool)
+Kind = TypeVar("Kind", bound=Tool)
 
 
 class SoftwareBacking:
     def generate(self, key_id: str) -> Material:
         """Fresh material for a symmetric key."""
         return hierarchy.new_material(key_id)
-
-    def fresh(self, spec: str) -> bytes:
-        """A fresh secret for a key of any other spec; of RSA it takes from 50 ms to seconds."""
-        return private.fresh(spec)
-
-    def pair(self, spec: str) -> Pair:
-        """A fresh key pair that is not kept; of RSA it takes as long."""
-        return private.pair(spec)
 
     def random(self, count: int) -> bytes:
         return os.urandom(count)
@@ -51,36 +43,19 @@ class SoftwareBacking:
 
     # All others
 
-    def takes_long(self, key: Key, use: Use, algorithm: str = "") -> bool:
-        """The algorithm need be told of signatures alone."""
-        return private.takes_long(key.spec, use, algorithm)
-
-    def sign(self, key: Key, algorithm: str, message: bytes, *, hashed: bool) -> bytes:
-        """`hashed` is of `keys.messages`."""
-        return _signer(key).sign(algorithm, message, hashed=hashed)
-
-    def verify(
-        self, key: Key, algorithm: str, message: bytes, signature: bytes, *, hashed: bool
-    ) -> bool:
-        return _signer(key).verify(algorithm, message, signature, hashed=hashed)
+    def piece(self, key: Key, work: AnyWork) -> Piece:
+        """Work with that key, to be done here or elsewhere."""
+        return Piece(work, key.spec, _present(key))
 
     def encrypt(self, key: Key, algorithm: str, plaintext: bytes) -> bytes:
         """At most `rsa.most_plaintext` bytes."""
         return _tool(key, RsaKey).encrypt(algorithm, plaintext)
-
-    def decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> bytes:
-        """InvalidCiphertext whatever is wrong with it."""
-        return _tool(key, RsaKey).decrypt(algorithm, ciphertext)
 
     def mac(self, key: Key, message: bytes) -> bytes:
         return _tool(key, MacKey).mac(message)
 
     def verify_mac(self, key: Key, message: bytes, tag: bytes) -> bool:
         return _tool(key, MacKey).verify(message, tag)
-
-    def agree(self, key: Key, other: bytes) -> bytes:
-        """NotAKey if `other` is not the SPKI of a point on the key's curve."""
-        return _tool(key, EcKey).agree(other)
 
     def encapsulate(self, key: Key) -> tuple[bytes, bytes]:
         """A shared secret, and the ciphertext that carries it."""
@@ -92,32 +67,17 @@ class SoftwareBacking:
 
     def public_key(self, key: Key) -> bytes:
         """SPKI."""
-        tool = _present(key)
+        tool = _present(key).tool
         if isinstance(tool, MacKey):
-            raise _unable(key)
+            raise TypeError("there is no public key of a MAC")
         return tool.public
 
 
-def _present(key: Key) -> private.Tool:
+def _present(key: Key) -> Private:
     if key.private is None:
         raise InvalidState(f"{key.arn} is pending import.")
-    return key.private.tool
+    return key.private
 
 
-def _tool(key: Key, kind: type[Tool]) -> Tool:
-    tool = _present(key)
-    if not isinstance(tool, kind):
-        raise _unable(key)
-    return tool
-
-
-def _signer(key: Key) -> private.Signer:
-    tool = _present(key)
-    if isinstance(tool, MlKemKey | MacKey):
-        raise _unable(key)
-    return tool
-
-
-def _unable(key: Key) -> TypeError:
-    """A mistake of ours: who may do what was settled before."""
-    return TypeError(f"a key of spec {key.spec} cannot do that")
+def _tool(key: Key, kind: type[Kind]) -> Kind:
+    return of_kind(_present(key).tool, kind)

@@ -18,7 +18,6 @@ Source: KMS API Reference, "GetParametersForImport"; formats drawn in docs/forma
 from dataclasses import dataclass, field
 
 from strongroom.errors import ExpiredImportToken, InvalidImportToken
-from strongroom.keys import wrapping
 from strongroom.keys.hierarchy import Domain
 from strongroom.keys.sealing import Tampered
 
@@ -31,11 +30,7 @@ _PURPOSE = "import-token"
 class ImportToken:
     algorithm: str
     until: float
-    _private: bytes = field(repr=False)  # PKCS#8
-
-    def unwrap(self, wrapped: bytes) -> bytes:
-        """The material inside; InvalidCiphertext if it was not wrapped for this token."""
-        return wrapping.unwrap(self._private, self.algorithm, wrapped)
+    private: bytes = field(repr=False)  # PKCS#8
 
 
 def seal(domain: Domain, key_id: str, algorithm: str, until: float, private: bytes) -> bytes:

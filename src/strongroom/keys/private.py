@@ -8,7 +8,6 @@ Source: KMS Developer Guide, "Key spec reference".
 """
 
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import NamedTuple, Self
 
 from strongroom.keys import ec, edwards, mac, pqc, rsa
@@ -27,31 +26,6 @@ MADE_HERE = frozenset(
 
 IMPORTABLE = frozenset((SYMMETRIC_DEFAULT, *rsa.BITS, *ec.CURVES, edwards.SPEC, *mac.SPECS))
 """The specs of which material may come from outside."""
-
-
-class Use(Enum):
-    SIGN = auto()
-    VERIFY = auto()
-    DECRYPT = auto()
-    AGREE = auto()
-
-
-_SLOW = {
-    **dict.fromkeys(rsa.BITS, (Use.SIGN, Use.DECRYPT)),
-    **dict.fromkeys(ec.SLOW, (Use.SIGN, Use.VERIFY, Use.AGREE)),
-    **dict.fromkeys(pqc.SIGNING, (Use.SIGN, Use.VERIFY)),
-}
-
-
-def takes_long(spec: str, use: Use, algorithm: str = "") -> bool:
-    """Whether that takes longer than to go to a thread and back, which is some 50 us.
-
-    The algorithm matters with Ed25519 alone: its prehashed form is PyCryptodome's, which is slower.
-
-    Measured with OpenSSL 4.0: RSA-4096 signs in 1.5 ms, ML-DSA-65 in 0.9, P-384 in 0.2; P-256 in 25 us,
-    Ed25519 in 31; RSA encrypts and verifies in 24 to 66, ML-KEM in 30.
-    """
-    return use in _SLOW.get(spec, ()) or algorithm == edwards.PREHASHED
 
 
 Tool = RsaKey | EcKey | EdwardsKey | MlDsaKey | MlKemKey | MacKey

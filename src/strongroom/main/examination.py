@@ -14,9 +14,9 @@ from typing import Literal
 
 from strongroom.audit.verify import verify
 from strongroom.errors import Fault
+from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
-from strongroom.server.harden import harden
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
 from strongroom.storage.migrations import at_current, is_unmarked

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.errors import SetupError
+from strongroom.harden import harden
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
-from strongroom.server.harden import harden
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.database import Database

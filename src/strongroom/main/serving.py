@@ -15,12 +15,12 @@ from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
 from strongroom.attestation.trust import Roots
 from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
+from strongroom.harden import harden
 from strongroom.issuers.sources import sources
 from strongroom.keys.hierarchy import RootKey
 from strongroom.main import seeding
 from strongroom.main.foundation import lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
-from strongroom.server.harden import harden
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr
 from strongroom.server.sockets import CannotListen

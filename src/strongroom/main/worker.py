@@ -25,9 +25,11 @@ from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
 from strongroom.audit.identifiers import event_of, identifiers
 from strongroom.audit.trail import Trail
+from strongroom.backings.helpers import Helpers
 from strongroom.backings.software import SoftwareBacking
 from strongroom.clock import Clock
 from strongroom.errors import Unavailable
+from strongroom.harden import harden
 from strongroom.issuers.key_sets import KeySets
 from strongroom.issuers.sources import Source
 from strongroom.jobs import Done
@@ -42,9 +44,7 @@ from strongroom.main.counting import Counting
 from strongroom.main.principals import Credentials, Principals
 from strongroom.main.recording import Recording, resources
 from strongroom.main.usage import Noted
-from strongroom.server.aside import Pool
 from strongroom.server.dispatch import Dispatcher, Threads
-from strongroom.server.harden import harden
 from strongroom.server.health import with_health
 from strongroom.server.http import Reply, Request
 from strongroom.server.limits import Limits
@@ -126,14 +126,11 @@ class Worker:
         self._store = Store(Database(folder.database), settings.root, self._page)
         self._backing = SoftwareBacking()
         cores = max(1, (os.cpu_count() or 1) // workers)
-        self._aside = Pool(cores, loop, most=2_000, share=500)
-        self._making = Pool(1, loop, most=32, share=8)
+        self._helpers = Helpers(cores, log)
         self._usage = Noted(self._store)
         self._threads = Threads(
             reading=ThreadPoolExecutor(2, "reading"),
             writing=ThreadPoolExecutor(1, "writing"),
-            aside=self._aside,
-            making=self._making,
         )
         self._registry = Registry(
             self._store, self._page, self._threads.reading, settings.cache_keys
@@ -181,6 +178,7 @@ class Worker:
             memory=self._registry,
             ledger=Ledger(self._store),
             threads=self._threads,
+            slow_work=self._helpers,
             record=Recording(
                 self._trail.append, self._counting.ended, self._usage.note, clock.true_now
             ),
@@ -268,8 +266,7 @@ class Worker:
         self._loop.call_soon_threadsafe(self._trail.append, record, _nobody_waits)
 
     async def close(self) -> None:
-        self._aside.close()
-        self._making.close()
+        await self._helpers.close()
         await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
         await self._try("last usage", partial(self._usage.write, self._threads.writing))

@@ -10,8 +10,8 @@ Rules kept here:
   handed to the operating system (`server.record`).
 * Operations that answer from memory run here and now, and await nothing.  What is not in memory
   yet is awaited, and then the request is dispatched again from its start: nothing has happened
-  to it so far.  Operations that read or write what is kept run in a thread, and so does pure work
-  that is slow (`Aside`, `Slow`).
+  to it so far.  Operations that read or write what is kept run in a thread; work that is slow is
+  done by another process (`Aside`, `Slow`).
 * A Fault is an answer.  Anything else that a handler raises is a mistake of ours: it is logged
   by the request's id, its kind and where it happened, without its message, which may quote the
   request; and answered with InternalFailure.
@@ -34,7 +34,7 @@ from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.log import Log
 from strongroom.server.operations import Endpoint, Offered, table
 from strongroom.server.routing import Router, protocol_of, region_of_host
-from strongroom.services.call import Aside, Call, Prepare, Slow
+from strongroom.services.call import Aside, Call, Outcome, Prepare, Slow
 from strongroom.services.operation import Way
 from strongroom.services.principal import NOBODY, Principal
 from strongroom.sigv4.verify import Verifier
@@ -70,8 +70,8 @@ class Ledger(Interface):
     def writing(self, work: Callable[[Any], Any]) -> Any: ...
 
 
-Pool = Callable[[str, Callable[[], Any], Callable[[Any, Exception | None], None]], None]
-"""Has work of an account done, and tells what it gave, or raised (`aside.Pool`)."""
+SlowWork = Callable[[str, Any, Callable[[Outcome], None]], None]
+"""Has a piece of work of an account done elsewhere, and tells its outcome (`backings.helpers`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,6 @@ class Threads:
 
     reading: Executor
     writing: Executor
-    aside: Pool
-    """For what is pure but slow."""
-    making: Pool
-    """For what makes keys, which is slower by far."""
 
 
 class Dispatcher:
@@ -98,6 +94,7 @@ class Dispatcher:
         memory: Memory,
         ledger: Ledger,
         threads: Threads,
+        slow_work: SlowWork,
         record: Callable[[Exchange], None],
         log: Log,
         new_id: Callable[[], str],
@@ -111,6 +108,7 @@ class Dispatcher:
         self._memory = memory
         self._ledger = ledger
         self._threads = threads
+        self._slow_work = slow_work
         self._record = record
         self._log = log
         self._now = now
@@ -158,8 +156,8 @@ class Dispatcher:
                 return
             given = endpoint.handler(endpoint.service.memory, call, asked)
             if given.__class__ is Aside:
-                threads = self._threads.making if given.makes_key else self._threads.aside
-                threads(call.account, given.work, partial(self._done_aside, exchange, endpoint))
+                then = partial(self._done_aside, exchange, endpoint, given.then)
+                self._slow_work(call.account, given.piece, then)
                 return
             self._answer(exchange, endpoint, given)
         except NotReady as missing:
@@ -231,35 +229,37 @@ class Dispatcher:
             self._fail(exchange, mistake)
 
     def _done_aside(
-        self, exchange: Exchange, endpoint: Endpoint, given: Any, failure: Exception | None
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        then: Callable[[Outcome], Shape | None],
+        outcome: Outcome,
     ) -> None:
-        if isinstance(failure, Fault):
-            self._refuse(exchange, failure)
-        elif failure is not None:
-            self._fail(exchange, failure)
-        else:
-            self._answer(exchange, endpoint, given)
+        try:
+            self._answer(exchange, endpoint, then(outcome))
+        except Fault as fault:
+            self._refuse(exchange, fault)
+        except Exception as mistake:  # noqa: BLE001 - this is the door
+            self._fail(exchange, mistake)
 
     async def _write_once_made(self, call: Call, work: Callable[[Any], Any]) -> Any:
         """What the work gives, which may want something `Slow` first."""
         try:
             return await self._write(work)
         except Slow as wanted:
-            call.made = await self._made(call.account, wanted.work)
+            call.made = await self._made(call.account, wanted.piece)
             call.resources.clear()
         return await self._write(work)
 
-    async def _made(self, account: str, work: Callable[[], Any]) -> Any:
-        done = asyncio.get_running_loop().create_future()
+    async def _made(self, account: str, piece: Any) -> Any:
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-        def then(given: Any, failure: Exception | None) -> None:
-            if failure is None:
-                done.set_result(given)
-            else:
-                done.set_exception(failure)
+        def told(outcome: Outcome) -> None:
+            if not done.cancelled():
+                done.set_result(outcome)
 
-        self._threads.making(account, work, then)
-        return await done
+        self._slow_work(account, piece, told)
+        return (await done)()
 
     async def _write(self, work: Callable[[Any], Any]) -> Any:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.keys.work import Piece
 from strongroom.policy.decide import Decision, decide
 from strongroom.policy.explain import explain
 from strongroom.policy.layers import Layers, Question
@@ -58,34 +59,37 @@ class Call(msgspec.Struct):
         return partition_of(self.region)
 
 
+Outcome = Callable[[], Any]
+"""Gives what some work gave, or raises what it raised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Aside(Generic[Given]):
-    """An answer still to be made, by pure work that is too slow for the event loop.
+    """An answer still to be made, from the outcome of work that is too slow for the event loop.
 
-    An operation that answers from memory may give it in place of an answer: the door has it done
-    in a thread.  Everything but the work is settled.  What makes a key may take seconds, and has
-    threads of its own, so that nobody's signature waits for it.
+    An operation that answers from memory may give it in place of an answer: the door has the work
+    done in another process.  `then`, on the loop again, makes the answer.
     """
 
-    work: Callable[[], Given]
-    makes_key: bool = False
+    piece: Piece
+    then: Callable[[Outcome], Given]
 
 
-def aside(slow: bool, work: Callable[[], Given]) -> Given | Aside[Given]:
-    """The work done, or if it is slow, to be done."""
-    return Aside(work) if slow else work()
+def aside(piece: Piece, then: Callable[[Outcome], Given]) -> Given | Aside[Given]:
+    """The answer that `then` makes of the work's outcome, or if the work is slow, will make."""
+    return Aside(piece, then) if piece.slow else then(piece.do)
 
 
 class Slow(Exception):
     """Within a transaction something is wanted that takes too long for one.
 
-    The door leaves the transaction, has `work` done where keys are made, and makes the call again, with what it
-    gave in `Call.made`.
+    The door leaves the transaction, has the piece of work done in another process, and makes the call again, with
+    what it gave in `Call.made`.
     """
 
-    def __init__(self, work: Callable[[], Any]) -> None:
+    def __init__(self, piece: Piece) -> None:
         super().__init__()
-        self.work = work
+        self.piece = piece
 
 
 class Prepare(Exception):

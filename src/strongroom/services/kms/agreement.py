@@ -5,9 +5,9 @@ from functools import partial
 from strongroom.errors import DryRun, Validation
 from strongroom.keys.encoding import NotAKey
 from strongroom.keys.key import Key
-from strongroom.keys.private import Use
 from strongroom.keys.specs import Usage
-from strongroom.services.call import Aside, Call, aside
+from strongroom.keys.work import Agree
+from strongroom.services.call import Aside, Call, Outcome, aside
 from strongroom.services.kms import access, fitness, recipients, tokens
 from strongroom.services.kms.circumstances import of_alias
 from strongroom.services.kms.identifiers import any_form
@@ -42,9 +42,9 @@ def derive_shared_secret(
     )
     fitness.require("DeriveSharedSecret", key, Usage.KEY_AGREEMENT, rq.KeyAgreementAlgorithm)
 
-    def derived() -> DeriveSharedSecretResponse:
+    def derived(agreed: Outcome) -> DeriveSharedSecretResponse:
         try:
-            secret = kms.backing.agree(key, rq.PublicKey)
+            secret = agreed()
         except NotAKey:
             raise Validation from None  # AWS says no more
         if rq.DryRun:
@@ -58,7 +58,7 @@ def derive_shared_secret(
             KeyOrigin=key.origin.value,
         )
 
-    return aside(kms.backing.takes_long(key, Use.AGREE), derived)
+    return aside(kms.backing.piece(key, Agree(rq.PublicKey)), derived)
 
 
 def encapsulate(kms: Kms, call: Call, rq: EncapsulateRequest) -> EncapsulateResponse:

@@ -12,8 +12,8 @@ from strongroom.errors import DryRun, NotImplementedHere, Validation
 from strongroom.keys import context
 from strongroom.keys.key import Key
 from strongroom.keys.private import MADE_HERE, Pair
-from strongroom.keys.rsa import BITS
-from strongroom.services.call import Aside, Call, Given
+from strongroom.keys.work import FreshPair, Piece
+from strongroom.services.call import Aside, Call, Outcome, aside
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, recipients, tokens
 from strongroom.services.kms.encryption import of_use, require_symmetric
@@ -63,10 +63,11 @@ def generate_data_key_pair(
 ) -> GenerateDataKeyPairResponse | Aside[GenerateDataKeyPairResponse]:
     """A private key as PKCS#8, in the clear and sealed, and its public key as SPKI."""
     recipient = recipients.of(kms, call, rq.Recipient)
-    key, made = _pair_key(kms, call, "GenerateDataKeyPair", rq, recipient)
+    key, sealing = _pair_key(kms, call, "GenerateDataKeyPair", rq, recipient)
 
-    def generated() -> GenerateDataKeyPairResponse:
-        pair, sealed = made()
+    def generated(made: Outcome) -> GenerateDataKeyPairResponse:
+        pair = made()
+        sealed = sealing(pair)
         given = recipient.given(pair.private)
         return GenerateDataKeyPairResponse(
             PrivateKeyCiphertextBlob=sealed,
@@ -78,7 +79,7 @@ def generate_data_key_pair(
             KeyMaterialId=key.current_id.hex(),
         )
 
-    return _perhaps_aside(rq.KeyPairSpec, generated)
+    return aside(Piece(FreshPair(rq.KeyPairSpec), rq.KeyPairSpec), generated)
 
 
 def generate_data_key_pair_without_plaintext(
@@ -86,10 +87,11 @@ def generate_data_key_pair_without_plaintext(
 ) -> (
     GenerateDataKeyPairWithoutPlaintextResponse | Aside[GenerateDataKeyPairWithoutPlaintextResponse]
 ):
-    key, made = _pair_key(kms, call, "GenerateDataKeyPairWithoutPlaintext", rq)
+    key, sealing = _pair_key(kms, call, "GenerateDataKeyPairWithoutPlaintext", rq)
 
-    def generated() -> GenerateDataKeyPairWithoutPlaintextResponse:
-        pair, sealed = made()
+    def generated(made: Outcome) -> GenerateDataKeyPairWithoutPlaintextResponse:
+        pair = made()
+        sealed = sealing(pair)
         return GenerateDataKeyPairWithoutPlaintextResponse(
             PrivateKeyCiphertextBlob=sealed,
             PublicKey=pair.public,
@@ -98,7 +100,7 @@ def generate_data_key_pair_without_plaintext(
             KeyMaterialId=key.current_id.hex(),
         )
 
-    return _perhaps_aside(rq.KeyPairSpec, generated)
+    return aside(Piece(FreshPair(rq.KeyPairSpec), rq.KeyPairSpec), generated)
 
 
 def _pair_key(
@@ -107,8 +109,8 @@ def _pair_key(
     operation: str,
     rq: GenerateDataKeyPairRequest | GenerateDataKeyPairWithoutPlaintextRequest,
     recipient: Recipient = CALLER,
-) -> tuple[Key, Callable[[], tuple[Pair, bytes]]]:
-    """The key that a pair is sealed under, and what makes the pair and seals its private key."""
+) -> tuple[Key, Callable[[Pair], bytes]]:
+    """The key that a pair is sealed under, and what seals the private key of a pair."""
     tokens.require(kms, call, rq.GrantTokens)
     bound = context.canonical(rq.EncryptionContext)
     key = any_form(kms, call, operation, rq.KeyId)
@@ -125,17 +127,7 @@ def _pair_key(
     if rq.DryRun:
         raise DryRun
     call.material_id = key.current_id
-
-    def made() -> tuple[Pair, bytes]:
-        pair = kms.backing.pair(rq.KeyPairSpec)
-        return pair, kms.backing.seal(key, pair.private, bound)
-
-    return key, made
-
-
-def _perhaps_aside(spec: str, generated: Callable[[], Given]) -> Given | Aside[Given]:
-    """To make an RSA key takes from 50 ms to seconds; any other, less than to go to a thread."""
-    return Aside(generated, makes_key=True) if spec in BITS else generated()
+    return key, lambda pair: kms.backing.seal(key, pair.private, bound)
 
 
 def generate_random(kms: Kms, call: Call, rq: GenerateRandomRequest) -> GenerateRandomResponse:

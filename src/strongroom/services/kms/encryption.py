@@ -20,10 +20,10 @@ from strongroom.errors import (
 )
 from strongroom.keys import context, envelope
 from strongroom.keys.key import Key
-from strongroom.keys.private import Use
 from strongroom.keys.rsa import most_plaintext
 from strongroom.keys.specs import Usage
-from strongroom.services.call import Aside, Call, aside
+from strongroom.keys.work import Decrypt as RsaDecrypt
+from strongroom.services.call import Aside, Call, Outcome, aside
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, fitness, recipients, tokens
 from strongroom.services.kms.circumstances import of_alias, of_context
@@ -114,8 +114,8 @@ def _decrypt_by_rsa(
     access.require(kms, call, "Decrypt", key, besides)
     _require_fit("Decrypt", key, algorithm, rq.EncryptionContext)
 
-    def decrypted() -> DecryptResponse:
-        plaintext = kms.backing.decrypt(key, algorithm, blob)
+    def decrypted(opened: Outcome) -> DecryptResponse:
+        plaintext = opened()
         if rq.DryRun:
             raise DryRun
         given = recipient.given(plaintext)
@@ -126,7 +126,7 @@ def _decrypt_by_rsa(
             EncryptionAlgorithm=algorithm,
         )
 
-    return aside(kms.backing.takes_long(key, Use.DECRYPT), decrypted)
+    return aside(kms.backing.piece(key, RsaDecrypt(algorithm, blob)), decrypted)
 
 
 def re_encrypt(
@@ -170,11 +170,8 @@ def re_encrypt(
     if to_algorithm == _SYMMETRIC:
         call.material_id = destination.current_id
 
-    def sealed_anew() -> ReEncryptResponse:
-        if algorithm == _SYMMETRIC:
-            plaintext = kms.backing.unseal(source, blob, material_id, source_bound)
-        else:
-            plaintext = kms.backing.decrypt(source, algorithm, blob)
+    def sealed_anew(opened: Outcome) -> ReEncryptResponse:
+        plaintext = opened()
         if to_algorithm != _SYMMETRIC:
             _require_room(destination, to_algorithm, plaintext)
         if rq.DryRun:
@@ -193,7 +190,9 @@ def re_encrypt(
             else None,
         )
 
-    return aside(kms.backing.takes_long(source, Use.DECRYPT), sealed_anew)
+    if algorithm == _SYMMETRIC:
+        return sealed_anew(partial(kms.backing.unseal, source, blob, material_id, source_bound))
+    return aside(kms.backing.piece(source, RsaDecrypt(algorithm, blob)), sealed_anew)
 
 
 def require_symmetric(operation: str, key: Key) -> None:

@@ -17,7 +17,6 @@ from strongroom.errors import (
     Validation,
 )
 from strongroom.keys import import_token, imports, private, states, wrapping
-from strongroom.keys.encoding import NotAKey
 from strongroom.keys.hierarchy import material_id
 from strongroom.keys.import_token import ImportToken
 from strongroom.keys.imports import EXPIRES, Import
@@ -25,8 +24,9 @@ from strongroom.keys.key import Key
 from strongroom.keys.rotation import DAY
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
 from strongroom.keys.states import KeyState
+from strongroom.keys.work import FreshPair, Piece, Unwrap
 from strongroom.policy.moments import iso8601
-from strongroom.services.call import Aside, Call, Slow
+from strongroom.services.call import Aside, Call, Outcome, Slow, aside
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access
 from strongroom.services.kms.identifiers import id_or_arn
@@ -42,12 +42,11 @@ from strongroom.wire.shapes.kms import (
 
 _NEW, _EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
 _LONGEST_DAYS = 365
-_SYMMETRIC_BYTES = 32
 
 
 def get_parameters_for_import(
     kms: Kms, call: Call, rq: GetParametersForImportRequest
-) -> Aside[GetParametersForImportResponse]:
+) -> GetParametersForImportResponse | Aside[GetParametersForImportResponse]:
     """A fresh wrapping key, and a token without which nothing wrapped under it is taken."""
     key = id_or_arn(kms, call, "GetParametersForImport", rq.KeyId)
     access.require(
@@ -74,14 +73,14 @@ def get_parameters_for_import(
         raise LookupError(f"the domain of key {key.id} is gone")
     until = call.now + import_token.GOOD_FOR
 
-    def made() -> GetParametersForImportResponse:
-        secret, public = kms.backing.pair(rq.WrappingKeySpec)
+    def made(pair: Outcome) -> GetParametersForImportResponse:
+        secret, public = pair()
         token = import_token.seal(domain, key.id, rq.WrappingAlgorithm, until, secret)
         return GetParametersForImportResponse(
             KeyId=key.arn, ImportToken=token, PublicKey=public, ParametersValidTo=until
         )
 
-    return Aside(made, makes_key=True)
+    return aside(Piece(FreshPair(rq.WrappingKeySpec), rq.WrappingKeySpec), made)
 
 
 def import_key_material(
@@ -251,19 +250,6 @@ def _of_import(model: str, valid_to: float | None) -> Mapping[str, Value]:
 def _unwrapped(call: Call, spec: str, token: ImportToken, wrapped: bytes) -> bytes:
     """The secret.  To unwrap and to check it takes too long to let the database wait."""
     if call.made is None:
-        raise Slow(partial(_unwrap, spec, token, wrapped))
+        raise Slow(Piece(Unwrap(spec, token.private, token.algorithm, wrapped), spec))
     made: bytes = call.made
     return made
-
-
-def _unwrap(spec: str, token: ImportToken, wrapped: bytes) -> bytes:
-    """InvalidCiphertext if it does not open; IncorrectKeyMaterial if it is not of this spec."""
-    material = token.unwrap(wrapped)
-    if spec == SYMMETRIC_DEFAULT:
-        if len(material) != _SYMMETRIC_BYTES:
-            raise IncorrectKeyMaterial
-        return material
-    try:
-        return private.imported(spec, material)
-    except NotAKey:
-        raise IncorrectKeyMaterial from None

@@ -15,6 +15,7 @@ from strongroom.keys.key import Key
 from strongroom.keys.private import IMPORTABLE, MADE_HERE, Private
 from strongroom.keys.specs import SPECS, SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
+from strongroom.keys.work import Fresh, Piece
 from strongroom.services.call import Call, Slow
 from strongroom.services.circumstances import Besides, Value, nothing
 from strongroom.services.kms import access, last_usage, metadata, paging, policies, tokens
@@ -99,7 +100,7 @@ def _spec(rq: CreateKeyRequest) -> str:
 def _material(
     backing: Backing, call: Call, rq: CreateKeyRequest, key_id: str
 ) -> Material | Private | None:
-    """To make that of a key that is not symmetric takes up to seconds, so it is not done while the
+    """To make that of an RSA key takes up to seconds, so it is not done while the
     database waits; what was made for another attempt of the same call is taken.
     """
     spec = _spec(rq)
@@ -108,7 +109,10 @@ def _material(
     if spec == SYMMETRIC_DEFAULT:
         return backing.generate(key_id)
     if call.made is None:
-        raise Slow(partial(backing.fresh, spec))
+        piece = Piece(Fresh(spec), spec)
+        if piece.slow:
+            raise Slow(piece)
+        call.made = piece.do()
     return Private.of(material_id(key_id, call.made), spec, call.made)
 
 

@@ -9,9 +9,9 @@ from functools import partial
 from strongroom.errors import DryRun, InvalidMac, InvalidSignatureOfMessage
 from strongroom.keys import messages
 from strongroom.keys.key import Key
-from strongroom.keys.private import Use
 from strongroom.keys.specs import Usage
-from strongroom.services.call import Aside, Call, aside
+from strongroom.keys.work import Sign, Verify
+from strongroom.services.call import Aside, Call, Outcome, aside
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, fitness, tokens
 from strongroom.services.kms.circumstances import of_alias
@@ -35,26 +35,21 @@ def sign(kms: Kms, call: Call, rq: SignRequest) -> SignResponse | Aside[SignResp
     key, hashed = _signing(kms, call, "Sign", rq)
     if rq.DryRun:
         raise DryRun
-    algorithm, message = rq.SigningAlgorithm, rq.Message
 
-    def signed() -> SignResponse:
+    def signed(signature: Outcome) -> SignResponse:
         return SignResponse(
-            KeyId=key.arn,
-            Signature=kms.backing.sign(key, algorithm, message, hashed=hashed),
-            SigningAlgorithm=algorithm,
+            KeyId=key.arn, Signature=signature(), SigningAlgorithm=rq.SigningAlgorithm
         )
 
-    return aside(kms.backing.takes_long(key, Use.SIGN, algorithm), signed)
+    return aside(kms.backing.piece(key, Sign(rq.SigningAlgorithm, rq.Message, hashed)), signed)
 
 
 def verify(kms: Kms, call: Call, rq: VerifyRequest) -> VerifyResponse | Aside[VerifyResponse]:
     """KMSInvalidSignatureException for every signature that is not the key's for this message."""
     key, hashed = _signing(kms, call, "Verify", rq)
 
-    def verified() -> VerifyResponse:
-        if not kms.backing.verify(
-            key, rq.SigningAlgorithm, rq.Message, rq.Signature, hashed=hashed
-        ):
+    def verified(right: Outcome) -> VerifyResponse:
+        if not right():
             raise InvalidSignatureOfMessage
         if rq.DryRun:
             raise DryRun
@@ -62,7 +57,8 @@ def verify(kms: Kms, call: Call, rq: VerifyRequest) -> VerifyResponse | Aside[Ve
             KeyId=key.arn, SignatureValid=True, SigningAlgorithm=rq.SigningAlgorithm
         )
 
-    return aside(kms.backing.takes_long(key, Use.VERIFY, rq.SigningAlgorithm), verified)
+    work = Verify(rq.SigningAlgorithm, rq.Message, rq.Signature, hashed)
+    return aside(kms.backing.piece(key, work), verified)
 
 
 def generate_mac(kms: Kms, call: Call, rq: GenerateMacRequest) -> GenerateMacResponse:
