@@ -89,10 +89,10 @@ class InProcess:
                     first.work(books)
                 answer = self._run(handler, way, call, request)
             except Slow as wanted:
-                call.made = wanted.work()
+                call.made = wanted.piece.do()
                 answer = self._run(handler, way, call, request)
             if isinstance(answer, Aside):
-                answer = answer.work()
+                answer = answer.then(answer.piece.do)
         except Fault as fault:
             raise Refusal(fault.code, fault.message) from None
         return {} if answer is None else msgspec.to_builtins(answer, builtin_types=(bytes,))
