@@ -53,7 +53,7 @@ class InProcess:
     region = REGION
     _template: Path | None = None
 
-    def __init__(self, folder: Path, backing: SoftwareBacking | None = None):
+    def __init__(self, folder: Path):
         file = folder / "machine.db"
         file.unlink(missing_ok=True)
         template = folder / "template.db"
@@ -64,7 +64,7 @@ class InProcess:
         shutil.copy(template, file)
         self._page = Page.blank()
         self._store = Store(Database(file), new_root_key(), self._page)
-        self._backing = backing or SoftwareBacking()
+        self._backing = SoftwareBacking()
         self._decisions = Decisions(lambda _: ALONE)
         self.now = 1_800_000_000.0
         self.others, self._who = {}, {}

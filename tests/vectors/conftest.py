@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import os
 import sys
 import tempfile
@@ -11,38 +12,37 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ser
 
 from worlds import InProcess  # noqa: E402
 
-from strongroom.backings.software import SoftwareBacking  # noqa: E402
 from strongroom.errors import NotReady  # noqa: E402
+from strongroom.keys import private  # noqa: E402
 from strongroom.services.kms.world import Kms  # noqa: E402
 from strongroom.services.operation import Way  # noqa: E402
 from strongroom.storage.registry import Registry  # noqa: E402
 
 
-class Published(SoftwareBacking):
-    """Of a key that is made, the secret is what a vector says, where one does.
+class Secrets:
+    """In place of random ones: of a key that is made, the secret is what a vector says, where one does.
 
     Wrapping keys are made once for each length: to make one takes longer than all that is done with it.
     """
 
     def __init__(self):
-        self.secret = None
-        self._pairs = {}
+        self.next = None
+        self._fresh = private.fresh
+        self._pair = functools.cache(private.pair)
 
     def fresh(self, spec):
-        secret, self.secret = self.secret, None
-        return super().fresh(spec) if secret is None else secret
+        secret, self.next = self.next, None
+        return self._fresh(spec) if secret is None else secret
 
     def pair(self, spec):
-        if spec not in self._pairs:
-            self._pairs[spec] = super().pair(spec)
-        return self._pairs[spec]
+        return self._pair(spec)
 
 
 class FromMemory(InProcess):
     """Reads as a server does: keys are held in memory, and read again once something has changed."""
 
-    def __init__(self, folder, backing):
-        super().__init__(folder, backing)
+    def __init__(self, folder):
+        super().__init__(folder)
         self._threads = ThreadPoolExecutor(1)
         self._loop = asyncio.new_event_loop()
         self._registry = Registry(self._store, self._page, self._threads)
@@ -64,17 +64,21 @@ class FromMemory(InProcess):
 
 
 @pytest.fixture(scope="session")
-def backing():
-    return Published()
+def secrets():
+    chosen = Secrets()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(private, "fresh", chosen.fresh)
+        patch.setattr(private, "pair", chosen.pair)
+        yield chosen
 
 
 @pytest.fixture(scope="session")
-def world(backing):
+def world(secrets):
     """The operations over books of their own; in memory where there is such a file system, for each of
     a thousand imports is three commits that wait for the disk.
     """
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:
-        made = FromMemory(Path(folder), backing)
+        made = FromMemory(Path(folder))
         yield made
         made.close()

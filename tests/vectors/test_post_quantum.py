@@ -28,13 +28,13 @@ PUBLIC = {
 
 
 @pytest.fixture(scope="module")
-def made(world, backing):
+def made(world, secrets):
     """The id of a key with that seed, made once, and its raw public key."""
     kept = {}
 
     def key(spec, seed):
         if (spec, seed) not in kept:
-            backing.secret = seed
+            secrets.next = seed
             usage = "SIGN_VERIFY" if spec.startswith("ML_DSA") else "ENCAPSULATE_DECAPSULATE"
             answer = world.ask("CreateKey", {"KeySpec": spec, "KeyUsage": usage})
             key_id = answer["KeyMetadata"]["KeyId"]
