@@ -429,6 +429,21 @@ def test_several_materials_and_rotation_on_demand(kms, empty):
     assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"] is False
 
 
+def test_nothing_is_said_of_expiry_while_some_material_is_gone(kms, empty):
+    """`ValidTo` is there with `KEY_MATERIAL_EXPIRES` alone, as the API reference has it."""
+    key_id, first, second = empty["KeyId"], os.urandom(32), os.urandom(32)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=3)
+    bring(kms, key_id, first, ValidTo=until)
+    bring(kms, key_id, second, ImportType="NEW_KEY_MATERIAL")
+    kms.rotate_key_on_demand(KeyId=key_id)
+    assert described(kms, key_id)["ExpirationModel"] == "KEY_MATERIAL_EXPIRES"
+    assert abs((described(kms, key_id)["ValidTo"] - until).total_seconds()) < 1
+    kms.delete_imported_key_material(KeyId=key_id)
+    assert not {"ExpirationModel", "ValidTo"} & set(described(kms, key_id))
+    bring(kms, key_id, second)
+    assert abs((described(kms, key_id)["ValidTo"] - until).total_seconds()) < 1
+
+
 def test_deletion_cancelled_of_a_key_whose_material_is_gone(kms, empty):
     key_id, material = empty["KeyId"], os.urandom(32)
     bring(kms, key_id, material)

@@ -34,8 +34,7 @@ def of(key: Key) -> KeyMetadata:
         MacAlgorithms=list(key.algorithms) if key.usage is Usage.GENERATE_VERIFY_MAC else None,
         MultiRegion=key.multi_region,
         MultiRegionConfiguration=_multi_region(key),
-        ExpirationModel=_expiration_model(key),
-        ValidTo=imports.earliest(key.imports),
+        **_expiry(key),
         CurrentKeyMaterialId=(key.current_id.hex() or None)
         if key.spec == SYMMETRIC_DEFAULT
         else None,
@@ -43,11 +42,17 @@ def of(key: Key) -> KeyMetadata:
     )
 
 
-def _expiration_model(key: Key) -> str | None:
-    """Of imported material: that some of it expires, or that it lasts; nothing if it is not here."""
+class _Expiry(TypedDict, total=False):
+    ExpirationModel: str
+    ValidTo: float | None
+
+
+def _expiry(key: Key) -> _Expiry:
+    """Of imported material: that it lasts, or when the first of it expires; nothing if some of it is not here."""
     if not imports.complete(key.imports):
-        return None
-    return LASTS if imports.earliest(key.imports) is None else EXPIRES
+        return {}
+    first = imports.earliest(key.imports)
+    return {"ExpirationModel": LASTS if first is None else EXPIRES, "ValidTo": first}
 
 
 class _Algorithms(TypedDict, total=False):
