@@ -7,6 +7,7 @@ import pytest
 from botocore.config import Config
 
 sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("machine")  # its rules say what was expected of what
 
 
 @pytest.fixture

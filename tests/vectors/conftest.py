@@ -1,9 +1,7 @@
-import asyncio
 import functools
 import os
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ser
 
 from worlds import InProcess  # noqa: E402
 
-from strongroom.errors import NotReady  # noqa: E402
 from strongroom.keys import private  # noqa: E402
-from strongroom.services.kms.world import Kms  # noqa: E402
 from strongroom.services.operation import Way  # noqa: E402
-from strongroom.storage.registry import Registry  # noqa: E402
 
 
 class Secrets:
@@ -39,28 +34,14 @@ class Secrets:
 
 
 class FromMemory(InProcess):
-    """Reads as a server does: keys are held in memory, and read again once something has changed."""
+    """What a worker answers from memory is asked of memory alone."""
 
-    def __init__(self, folder):
-        super().__init__(folder)
-        self._threads = ThreadPoolExecutor(1)
-        self._loop = asyncio.new_event_loop()
-        self._registry = Registry(self._store, self._page, self._threads)
+    compares = False
 
-    def _run(self, handler, way, call, request):
-        if way is not Way.MEMORY:
-            return super()._run(handler, way, call, request)
-        while True:
-            try:
-                self._registry.require_current()
-                return handler(Kms(self._registry, self._backing, self._decisions), call, request)
-            except NotReady as missing:
-                self._loop.run_until_complete(missing.prepare())
-
-    def close(self):
-        self._loop.close()
-        self._threads.shutdown()
-        super().close()
+    def _from_books(self, handler, way, call, request):
+        if way is Way.MEMORY:
+            return self._from_memory(handler, call, request)
+        return super()._from_books(handler, way, call, request)
 
 
 @pytest.fixture(scope="session")
