@@ -12,7 +12,7 @@ from worlds import InProcess, Served, ready_pairs
 
 # The same examples in every run: what fails here fails everywhere.
 SHORT = settings(
-    max_examples=7,
+    max_examples=5,
     stateful_step_count=40,
     derandomize=True,
     deadline=None,

@@ -47,11 +47,11 @@ class Imports(Base):
 
     def born(self, member, at):
         """Most keys get material, so that more can happen to them."""
-        super().born(member, at)
         if member.shared.external and at % 5:
             numbers = [material.secret[-1] for material in member.shared.materials]
             for number in numbers or [at % MATERIALS]:
                 self.bring(member.arn, number, None, None if at % 3 else 40)
+        super().born(member, at)
 
     # Parameters
 

@@ -52,13 +52,13 @@ class KeyMachine(Renewals, Rotations, Replicas, Deletion, Descriptions, Aliases,
 class ImportMachine(Renewals, Replicas, Deletion, Uses):
     """Keys whose material comes from outside, in several Regions."""
 
-    wishes = (*[wish for wish in SEALING if wish.origin == OUTSIDE] * 8, *IMPORTED)
+    wishes = (*[wish for wish in SEALING if wish.origin == OUTSIDE] * 20, *IMPORTED)
 
 
 class ReplicaMachine(Rotations, Replicas, Deletion, Descriptions, Uses):
     """Multi-Region keys."""
 
-    wishes = tuple(wish for wish in (*SEALING * 4, *OWN) if wish.multi and wish.origin == HERE)
+    wishes = (*[Wish(multi=True)] * 20, *(wish for wish in OWN if wish.multi))
 
 
 class GrantMachine(Granting, Switching):

@@ -8,6 +8,12 @@ from machine.model import EXISTS, UNSUPPORTED, Member, arn, id_of
 
 
 class Replicas(Base):
+    def born(self, member, at):
+        """Half of the primaries have a replica from the beginning."""
+        super().born(member, at)
+        if member.is_primary and at % 2:
+            self.replicate(member.arn, at // 2 % 3, "", {})
+
     @rule(key=keys, to=st.integers(0, 2), description=descriptions, own=tags)
     def replicate(self, key, to, description, own):
         key = self.aim(key, lambda member: member.is_primary and member.state == "Enabled")
