@@ -6,7 +6,13 @@ import string
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine.machines import GrantMachine, ImportMachine, KeyMachine, ReplicaMachine
+from machine.machines import (
+    AttachedMachine,
+    GrantMachine,
+    ImportMachine,
+    KeyMachine,
+    ReplicaMachine,
+)
 from tests.conftest import start_dev
 from worlds import InProcess, Served, ready_pairs
 
@@ -24,7 +30,7 @@ SHORT_SERVED = settings(SHORT, max_examples=3, stateful_step_count=30)
 THOROUGH = {"derandomize": False, "phases": [Phase.generate, Phase.shrink]}
 LONG = settings(SHORT, max_examples=400, stateful_step_count=80, **THOROUGH)
 LONG_SERVED = settings(SHORT_SERVED, max_examples=100, stateful_step_count=60, **THOROUGH)
-MACHINES = [KeyMachine, ImportMachine, ReplicaMachine, GrantMachine]
+MACHINES = [KeyMachine, ImportMachine, ReplicaMachine, AttachedMachine, GrantMachine]
 
 
 def in_process(folder, how, machine):

@@ -30,15 +30,16 @@ class Renewals(OnDemand, Imports):
         key=keys,
         number=st.integers(0, MATERIALS - 1),
         days=st.none() | st.sampled_from([1, 40]),
+        everywhere=st.sampled_from([True, True, False]),
     )
-    def renew(self, key, number, days):
-        """New material from outside comes to every Region, and is rotated to."""
+    def renew(self, key, number, days, everywhere):
+        """New material from outside comes to every Region, or not, and is to be rotated to."""
         key = self.aim(key, lambda member: member.shared.external and member.shared.kind.symmetric)
         member = self.model.members.get(key)
         if member is None or not member.shared.external or not member.shared.kind.symmetric:
             return
         self.bring(self.model.primary(member.shared).arn, number, "NEW_KEY_MATERIAL", days)
-        for replica in self.model.replicas(member.shared):
+        for replica in self.model.replicas(member.shared) if everywhere else ():
             self.bring(replica.arn, number, None, days)
         self.rotate(self.model.primary(member.shared).arn, 1)
 
@@ -59,6 +60,15 @@ class ReplicaMachine(Rotations, Replicas, Deletion, Descriptions, Uses):
     """Multi-Region keys."""
 
     wishes = (*[Wish(multi=True)] * 20, *(wish for wish in OWN if wish.multi))
+
+
+class AttachedMachine(Replicas, Deletion, Descriptions, Aliases, Granting):
+    """What hangs on keys, and goes with them: grants, aliases, tags; and replicas that are made again."""
+
+    wishes = (
+        *[Wish(multi=True)] * 12,
+        *(wish for wish in OWN if wish.kind in (SYMMETRIC, *RSAS, *CURVED)),
+    )
 
 
 class GrantMachine(Granting, Switching):
