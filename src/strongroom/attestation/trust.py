@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +26,9 @@ from cryptography.x509.verification import (
 
 from strongroom.attestation.document import Document, certificate, read, refused
 from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
+from strongroom.errors import Validation
+from strongroom.keys.private import Tool
+from strongroom.keys.work import Work
 
 _BITS = (2048, 3072, 4096)  # of the key that answers are for
 _MOST_KEPT = 1_024  # chains
@@ -48,17 +52,20 @@ class Roots:
         self._store = Store(load_pem_x509_certificates(pem))
         self._kept: OrderedDict[bytes, datetime] = OrderedDict()  # until when a chain is valid
 
-    def attested(self, document: bytes, now: float) -> Attested:
-        """What a document says; Validation if it is none, or not to be believed."""
+    def attested(self, _account: str, document: bytes, now: float) -> Attested:
+        """What a document says; Validation if it is none, or not to be believed.
+
+        It takes 0.4 ms, or 2 of an enclave that was not heard of before: `backings.vouching` has it done
+        elsewhere.
+        """
         found = read(document)
-        self._require_chain(found, datetime.fromtimestamp(now, UTC))
-        found.require_signature()
-        said = found.payload
-        if not said.public_key:
-            raise refused("it has no public key to encrypt the answer under")
-        return Attested(
-            said.module_id, said.pcrs is not None, said.registers, _public_key(said.public_key)
-        )
+        self.require(found, now)
+        return attested(found)
+
+    def require(self, document: Document, now: float) -> None:
+        """Validation unless the document is to be believed."""
+        self._require_chain(document, datetime.fromtimestamp(now, UTC))
+        document.require_signature()
 
     def _require_chain(self, document: Document, now: datetime) -> None:
         """To verify one takes 1 ms or more: it is done once for all documents of an enclave."""
@@ -85,6 +92,37 @@ class Roots:
         self._kept[name] = min(each.not_valid_after_utc for each in chain)
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
+
+
+def attested(document: Document) -> Attested:
+    """What a believed document says; Validation if no answer can be for whom it names."""
+    said = document.payload
+    if not said.public_key:
+        raise refused("it has no public key to encrypt the answer under")
+    return Attested(
+        said.module_id, said.pcrs is not None, said.registers, _public_key(said.public_key)
+    )
+
+
+class Attest(Work[bytes], frozen=True):
+    """Whether a document is to be believed, as a work that another process can do."""
+
+    pem: bytes  # of the roots
+    document: bytes
+    now: float
+
+    def do(self, tool: Tool | None) -> bytes:  # noqa: ARG002
+        """Why it is not, in the words of the refusal; nothing if it is."""
+        try:
+            _roots(self.pem).require(read(self.document), self.now)
+        except Validation as why:
+            return why.message.encode()
+        return b""
+
+
+@lru_cache(maxsize=4)
+def _roots(pem: bytes) -> Roots:
+    return Roots(pem)
 
 
 def _framed(parts: Sequence[bytes]) -> list[bytes]:

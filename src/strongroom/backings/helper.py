@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from strongroom.attestation.trust import Attest
 from strongroom.harden import die_with_parent, harden
 from strongroom.keys.private import Pair, Private, Tool
 from strongroom.keys.work import AnyWork
@@ -40,8 +41,11 @@ _NO_SLOT = -1
 _NICER = 10  # than the worker: who encrypts with AES does not wait for who signs with RSA
 
 
+AnyOrder = AnyWork | Attest
+
+
 class Order(msgspec.Struct, frozen=True, array_like=True):
-    work: AnyWork
+    work: AnyOrder
     slot: int = _NO_SLOT  # of the key, for work that needs one
     spec: str = ""  # of the secret
     secret: bytes = b""  # to be opened and put into the slot

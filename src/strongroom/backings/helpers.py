@@ -27,12 +27,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from strongroom.backings import helper
-from strongroom.backings.helper import AHEAD, MOST_ANSWERED, MOST_BYTES, SLOTS, Gave, Order, Raised
+from strongroom.backings.helper import (
+    AHEAD,
+    MOST_ANSWERED,
+    MOST_BYTES,
+    SLOTS,
+    AnyOrder,
+    Gave,
+    Order,
+    Raised,
+)
 from strongroom.errors import IncorrectKeyMaterial, InvalidCiphertext, Throttled, Unavailable
 from strongroom.keys.encoding import NotAKey
 from strongroom.keys.work import Piece
@@ -248,8 +257,9 @@ class _Helper:
         return ours
 
     def _order(self, piece: Piece) -> Order:
+        work = cast("AnyOrder", piece.work)
         if piece.key is None:
-            return Order(piece.work)
+            return Order(work)
         slot = self._slots.pop(piece.key.id, None)
         known = slot is not None
         if slot is None:
@@ -257,8 +267,8 @@ class _Helper:
             slot = self._slots.pop(next(iter(self._slots))) if full else len(self._slots)
         self._slots[piece.key.id] = slot
         if known:
-            return Order(piece.work, slot)
-        return Order(piece.work, slot, piece.spec, piece.key.secret)
+            return Order(work, slot)
+        return Order(work, slot, piece.spec, piece.key.secret)
 
     def _read(self, socket_: socket.socket) -> None:
         done: list[tuple[_Waiting, Gave | Raised]] = []

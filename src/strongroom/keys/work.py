@@ -126,7 +126,7 @@ _SLOW: dict[str, tuple[type[AnyWork], ...]] = {
 class Piece(NamedTuple):
     """Work to be done with a key of `spec`, or to get one of it."""
 
-    work: AnyWork
+    work: Work[Any]
     spec: str
     key: Private | None = None
 

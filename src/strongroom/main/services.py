@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from strongroom.attestation.trust import Roots
 from strongroom.backings.software import SoftwareBacking
+from strongroom.backings.vouching import Vouching
 from strongroom.issuers.key_sets import KeySets
 from strongroom.jobs import Done
 from strongroom.keys.session import sealed
@@ -33,7 +33,7 @@ def offered_kms(
     memory: Reading,
     backing: SoftwareBacking,
     noted: Callable[[str], LastUsage | None],
-    roots: Roots,
+    roots: Vouching,
     key_quota: int,
 ) -> Offered:
     """`noted` tells what this worker knows of a key's last usage; `roots` vouch for recipients."""

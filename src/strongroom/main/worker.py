@@ -20,13 +20,13 @@ from typing import Any
 import uvloop
 
 from strongroom import jobs
-from strongroom.attestation.trust import Roots
 from strongroom.audit import event
 from strongroom.audit.event import Kind, Recorder
 from strongroom.audit.identifiers import event_of, identifiers
 from strongroom.audit.trail import Trail
 from strongroom.backings.helpers import Helpers
 from strongroom.backings.software import SoftwareBacking
+from strongroom.backings.vouching import Vouching
 from strongroom.clock import Clock
 from strongroom.errors import Unavailable
 from strongroom.harden import harden
@@ -155,7 +155,7 @@ class Worker:
                 self._registry,
                 self._backing,
                 self._usage.of,
-                Roots(settings.attestation_roots),
+                Vouching(self._helpers, settings.attestation_roots),
                 settings.key_quota,
             ),
             services.offered_iam(),

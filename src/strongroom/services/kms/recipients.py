@@ -64,7 +64,7 @@ def of(kms: Kms, call: Call, asked: RecipientInfo | None) -> Recipient:
         return CALLER
     needed(asked.KeyEncryptionAlgorithm, "recipient.keyEncryptionAlgorithm")
     document = needed(asked.AttestationDocument, "recipient.attestationDocument")
-    attested = kms.roots.attested(document, call.now)
+    attested = kms.roots.attested(call.account, document, call.now)
     call.recipient = _recorded(attested)
     return Recipient(attested)
 

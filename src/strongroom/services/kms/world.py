@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from strongroom.attestation.trust import Roots
+from strongroom.attestation.trust import Attested, Roots
 from strongroom.keys.alias import Alias
 from strongroom.keys.envelope import Material
 from strongroom.keys.grant import Grant
@@ -121,6 +121,12 @@ class Backing(Protocol):
     def public_key(self, key: Key) -> bytes: ...
 
 
+class Attesting(Protocol):
+    """Who vouches for attestation documents: `attestation.trust.Roots`, or `backings.vouching`."""
+
+    def attested(self, account: str, document: bytes, now: float) -> Attested: ...
+
+
 class Decisions(Protocol):
     """`access.Decisions`: shared by all calls from memory, or a transaction's own."""
 
@@ -140,7 +146,7 @@ class Kms:
     books: Reading
     backing: Backing
     decisions: Decisions
-    roots: Roots = field(default_factory=Roots)
+    roots: Attesting = field(default_factory=Roots)
 
 
 @dataclass(frozen=True, slots=True)
