@@ -283,6 +283,32 @@ def test_certificates_that_may_not_sign_documents():
     assert refused(HYPERVISOR.sign(cbor2.dumps(made))) == "its certificate's key is not of P-384"
 
 
+@pytest.mark.parametrize("of", ["signer", "issuer"])
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x42"),  # the version
+        (b"\x06\x05\x2b\x81\x04\x00\x22", b"\x06\x05\x2b\x81\x04\x00\x7f"),  # the curve
+        (b"\x55\x1d\x13", b"\x55\x1d\x0f"),  # basic constraints: key usage, twice
+        (b"\x17\x0d", b"\x17\x0c"),  # a date
+        (b"\x30", b"\x31"),
+    ],
+    ids=["version", "curve", "extension", "date", "sequence"],
+)
+def test_certificates_that_are_none(of, part, other):
+    root, regional, zonal = (each.der for each in CHAIN)
+    strange = (HYPERVISOR.signer.der if of == "signer" else zonal).replace(part, other, 1)
+    made = {"certificate": strange} if of == "signer" else {"cabundle": [root, regional, strange]}
+    payload = HYPERVISOR.payload(ENCLAVE.public_key) | made
+    assert refused(HYPERVISOR.sign(cbor2.dumps(payload))) in (
+        "it has a certificate that cannot be read",
+        UNTRUSTED,
+    )
+
+
+CHAIN = HYPERVISOR.root, HYPERVISOR.regional, HYPERVISOR.zonal
+
+
 def test_an_issuer_that_may_not_issue():
     chain = HYPERVISOR.root, HYPERVISOR.regional
     sly = issue("sly", HYPERVISOR.regional, depth=0, uses={"digital_signature": True})

@@ -124,7 +124,10 @@ class InProcess:
         )
 
         def call():
-            return Call(WHO if who is None else self._who[who], region, self.now)
+            principal = (
+                who if isinstance(who, Principal) else WHO if who is None else self._who[who]
+            )
+            return Call(principal, region, self.now)
 
         answer = self._told(lambda: self._from_books(handler, way, call(), request))
         if way is Way.MEMORY and self.compares:

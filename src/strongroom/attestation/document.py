@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 from msgspec import Meta
 
 from strongroom.errors import Serialization, Validation
@@ -106,7 +106,7 @@ def read(document: bytes) -> Document:
 def certificate(der: bytes) -> Certificate:
     try:
         return load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, InvalidVersion):
         raise refused("it has a certificate that cannot be read") from None
 
 
