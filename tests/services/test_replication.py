@@ -7,6 +7,7 @@ import string
 
 import pytest
 from answers import arn, denied, members, refused
+from botocore.exceptions import ClientError
 from clockwork import move
 from tests.conftest import start_dev
 from wrapped import bring
@@ -144,6 +145,15 @@ def test_more_regions_than_aws_has(made):
         made.kms[0].replicate_key(KeyId=made.id, ReplicaRegion=f"r-many-{number}")
     with refused("LimitExceededException", "A multi-Region key has at most 40 Regions."):
         made.replicate()
+
+
+def test_rotations_on_demand_are_counted_for_all_regions_together(made):
+    made.replicate()
+    for _ in range(25):
+        made.kms[0].rotate_key_on_demand(KeyId=made.id)
+    made.kms[0].update_primary_region(KeyId=made.id, PrimaryRegion=made.regions[1])
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        made.kms[1].rotate_key_on_demand(KeyId=made.id)
 
 
 def test_rotation_is_the_primarys_and_everybodys(made):
