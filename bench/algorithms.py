@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,9 @@ from strongroom.keys.private import Private, fresh
 LEAST_OF_OPENSSL = 0.85
 LEAST_OF_ENCRYPT = 0.60
 MOST_OF_P99 = 2.0
+Requests = Callable[[], list[bytes]]
+"""Makes them anew, for a signature is good for five minutes, and all rounds take longer."""
+
 _CORES = os.cpu_count() or 1
 _CONNECTIONS = 32
 _DISTINCT = 16
@@ -97,10 +100,10 @@ def _rates(plan: Plan, server: Server, client: Client, outcome: Outcome) -> None
     with ProcessPoolExecutor(_CORES) as pool:
         for round_ in range(plan.rounds + 1):
             seconds = plan.seconds if round_ else 1
-            found = {"Encrypt": _rate(server, encrypt, seconds, outcome)}
+            found = {"Encrypt": _rate(server, encrypt(), seconds, outcome)}
             own = {}
             for kind, request in asked.items():
-                found[kind.name] = _rate(server, request, seconds, outcome)
+                found[kind.name] = _rate(server, request(), seconds, outcome)
                 own[kind.name] = sum(
                     pool.map(_alone, [kind] * _CORES, [seconds] * _CORES, chunksize=1)
                 )
@@ -148,9 +151,10 @@ def _latency(plan: Plan, server: Server, client: Client, outcome: Outcome) -> No
     signing = _request(client, _Kind("RSA_4096", "SIGN_VERIFY", "RSASSA_PSS_SHA_256", "sign"))
     with_, without, signed = [], [], []
     for _ in range(plan.rounds):
-        quiet = send(server, encrypt, connections=4, seconds=plan.seconds)
-        load = _Background(lambda: send(server, signing, connections=64, seconds=plan.seconds + 1))
-        busy = send(server, encrypt, connections=4, seconds=plan.seconds)
+        quiet = send(server, encrypt(), connections=4, seconds=plan.seconds)
+        to_sign, to_encrypt = signing(), encrypt()
+        load = _Background(partial(send, server, to_sign, connections=64, seconds=plan.seconds + 1))
+        busy = send(server, to_encrypt, connections=4, seconds=plan.seconds)
         result = load.result()
         signed.append(result.requests / result.seconds)
         without.append(quiet.p99 / 1e3)
@@ -189,12 +193,14 @@ def _rate(server: Server, requests: list[bytes], seconds: int, outcome: Outcome)
     return result.requests / result.seconds
 
 
-def _encrypt(client: Client) -> list[bytes]:
+def _encrypt(client: Client) -> Requests:
     key = client.ask.create_key()["KeyMetadata"]["KeyId"]
-    return [client.signed("encrypt", KeyId=key, Plaintext=b"%032d" % at) for at in range(_DISTINCT)]
+    return lambda: [
+        client.signed("encrypt", KeyId=key, Plaintext=b"%032d" % at) for at in range(_DISTINCT)
+    ]
 
 
-def _request(client: Client, kind: _Kind) -> list[bytes]:
+def _request(client: Client, kind: _Kind) -> Requests:
     made = client.ask.create_key(KeySpec=kind.spec, KeyUsage=kind.usage)
     key = made["KeyMetadata"]["KeyId"]
     match kind.verb:
@@ -216,7 +222,7 @@ def _request(client: Client, kind: _Kind) -> list[bytes]:
             }
         case _:
             operation, more = "generate_mac", {"Message": _MESSAGE, "MacAlgorithm": kind.algorithm}
-    return [client.signed(operation, KeyId=key, **more) for _ in range(_DISTINCT)]
+    return lambda: [client.signed(operation, KeyId=key, **more) for _ in range(_DISTINCT)]
 
 
 def _alone(kind: _Kind, seconds: int) -> float:
@@ -241,7 +247,7 @@ def _alone(kind: _Kind, seconds: int) -> float:
     return count / elapsed
 
 
-def _told_by_openssl(kinds: dict[_Kind, list[bytes]], seconds: int) -> dict[str, str]:
+def _told_by_openssl(kinds: Iterable[_Kind], seconds: int) -> dict[str, str]:
     """What `openssl speed` says, on all cores; nothing where there is no such command."""
     names = sorted({kind.by_openssl for kind in kinds if kind.by_openssl})
     try:
