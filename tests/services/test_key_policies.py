@@ -1,4 +1,6 @@
 import json
+import secrets
+from functools import partial
 
 import pytest
 from answers import members, refused
@@ -199,6 +201,46 @@ def test_conditions_see_the_request(kms, key_id):
     for context in ({}, {"tenant": "red"}, {"tenant": "blue", "TENANT": "blue"}):
         with pytest.raises(kms.exceptions.ClientError, match="explicit deny"):
             kms.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext=context)
+
+
+def test_conditions_see_the_name_of_the_policy(endpoint, kms, region, key_id):
+    """kms:PolicyName of GetKeyPolicy and PutKeyPolicy; it is `default` where the request names none."""
+    iam = endpoint.client("iam", region)
+    name = f"u{secrets.token_hex(6)}"
+    iam.create_user(UserName=name)
+    theirs = endpoint.client_of(iam.create_access_key(UserName=name)["AccessKey"], "kms", region)
+    calls = {
+        "get": theirs.get_key_policy,
+        "put": partial(theirs.put_key_policy, Policy=document(ALLOW)),
+    }
+
+    def told(policy_name):
+        """What each of the two is told, asked for the policy of that name."""
+        named = {} if policy_name is None else {"PolicyName": policy_name}
+        for call in calls.values():
+            try:
+                call(KeyId=key_id, **named)
+                yield "ok"
+            except theirs.exceptions.ClientError as refusal:
+                yield refusal.response["Error"]["Code"]
+
+    of_ram = ["NotFoundException", "ValidationException"]
+    for allowed, by_name in (("default", ["ok", "ok"]), ("AWS_RAM", of_ram)):
+        may = {
+            "Effect": "Allow",
+            "Action": ["kms:GetKeyPolicy", "kms:PutKeyPolicy"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"kms:PolicyName": allowed}},
+        }
+        iam.put_user_policy(
+            UserName=name,
+            PolicyName="own",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}),
+        )
+        other = "AWS_RAM" if allowed == "default" else "default"
+        assert list(told(allowed)) == by_name
+        assert list(told(other)) == ["AccessDeniedException"] * 2
+        assert list(told(None)) == (by_name if allowed == "default" else list(told(other)))
 
 
 def test_two_accounts_and_both_sides(kms, stranger, key):

@@ -175,6 +175,7 @@ _OF_OPERATIONS: Mapping[str, Callable[[Parameters], Mapping[str, Value]]] = {
     "GenerateDataKeyPair": _named(datakeypairspec="keyPairSpec"),
     "GenerateDataKeyPairWithoutPlaintext": _named(datakeypairspec="keyPairSpec"),
     "GenerateMac": _named(macalgorithm="macAlgorithm"),
+    "GetKeyPolicy": _of_policy,
     "GetParametersForImport": _named(
         wrappingalgorithm="wrappingAlgorithm", wrappingkeyspec="wrappingKeySpec"
     ),

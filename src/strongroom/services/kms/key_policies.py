@@ -22,17 +22,17 @@ from strongroom.wire.shapes.kms import (
 
 def get_key_policy(kms: Kms, call: Call, rq: GetKeyPolicyRequest) -> GetKeyPolicyResponse:
     key = id_or_arn(kms, call, "GetKeyPolicy", rq.KeyId)
-    access.require(kms, call, "GetKeyPolicy", key)
+    access.require(kms, call, "GetKeyPolicy", key, lambda: _of_name(rq.PolicyName))
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
     return GetKeyPolicyResponse(Policy=policies.shown(kms, key), PolicyName=policies.NAME)
 
 
 def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
-    if rq.PolicyName == "AWS_RAM":
-        raise Validation("The AWS_RAM policy can only be managed by the RAM service.")
     key = id_or_arn(kms, call, "PutKeyPolicy", rq.KeyId)
     access.require(kms, call, "PutKeyPolicy", key, partial(_of_put, rq))
+    if rq.PolicyName == "AWS_RAM":
+        raise Validation("The AWS_RAM policy can only be managed by the RAM service.")
     states.require("PutKeyPolicy", key.state, key.arn)
     if (rq.PolicyName or policies.NAME) != policies.NAME:
         raise NotFound("No such policy exists")
@@ -44,9 +44,12 @@ def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
 
 
 def _of_put(rq: PutKeyPolicyRequest) -> dict[str, Value]:
-    return of_bypass(rq.BypassPolicyLockoutSafetyCheck) | {
-        "kms:policyname": rq.PolicyName or policies.NAME
-    }
+    return of_bypass(rq.BypassPolicyLockoutSafetyCheck) | _of_name(rq.PolicyName)
+
+
+def _of_name(name: str | None) -> dict[str, Value]:
+    """kms:PolicyName: `default`, unless the request names another."""
+    return {"kms:policyname": name or policies.NAME}
 
 
 def list_key_policies(kms: Kms, call: Call, rq: ListKeyPoliciesRequest) -> ListKeyPoliciesResponse:
