@@ -484,7 +484,7 @@ def test_material_expires_and_tokens_do(apart):
     with refused("ExpiredImportTokenException", ""):
         kms.import_key_material(**asked, **LASTS)
     assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
-    move(apart, 2 * DAY)
+    assert move(apart, 2 * DAY)["Expired"] == [key["Arn"]]
     now = described(kms, key_id)
     assert now["KeyState"] == "PendingImport"
     assert "ExpirationModel" not in now

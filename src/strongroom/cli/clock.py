@@ -39,7 +39,7 @@ def clock(
         _fail(f"`{url}` is not an endpoint; give a URL such as `http://127.0.0.1:4599`")
     done = _ask(url, seconds)
     print(done["now"])  # noqa: T201
-    for word in ("Rotated", "Deleted"):
+    for word in ("Rotated", "Expired", "Deleted"):
         for arn in done[word]:
             print(f"{word.lower()} {arn}")  # noqa: T201
 

@@ -126,6 +126,7 @@ class _MovableClock:
         self._page.clock_offset += seconds
         return self._now()
 
-    def do_what_is_due(self) -> tuple[list[str], list[str]]:
+    def do_what_is_due(self) -> tuple[list[str], list[str], list[str]]:
         done = self._due()
-        return [key.arn for key in done.deleted], [key.arn for key in done.rotated]
+        expired = dict.fromkeys(key.arn for key, _ in done.expired)
+        return [key.arn for key in done.deleted], [key.arn for key in done.rotated], [*expired]

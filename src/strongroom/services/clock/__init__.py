@@ -21,6 +21,7 @@ class MoveClockResponse(Shape, frozen=True, kw_only=True):
     Now: float  # seconds since the epoch, by the moved clock
     Deleted: list[str]  # ARNs of keys whose waiting period was over
     Rotated: list[str]  # ARNs of keys whose rotation was due
+    Expired: list[str]  # ARNs of keys whose imported material, or some of it, was over
 
 
 class World(Protocol):
@@ -29,8 +30,8 @@ class World(Protocol):
     def move(self, seconds: float) -> float:
         """Move the clock and answer what it says now."""
 
-    def do_what_is_due(self) -> tuple[list[str], list[str]]:
-        """Delete and rotate keys; the ARNs of those deleted and of those rotated."""
+    def do_what_is_due(self) -> tuple[list[str], list[str], list[str]]:
+        """Delete and rotate keys, and expire material; the ARNs of the keys, in this order."""
 
 
 _LATEST = 32_503_680_000.0  # the year 3000: beyond any key's dates, within any calendar
@@ -41,8 +42,8 @@ def move_clock(world: World, _call: Call, rq: MoveClockRequest) -> MoveClockResp
     if not 0 <= world.now() + rq.Seconds <= _LATEST:
         raise Validation("The clock can be moved to between the years 1970 and 3000.")
     now = world.move(rq.Seconds)
-    deleted, rotated = world.do_what_is_due()
-    return MoveClockResponse(Now=now, Deleted=deleted, Rotated=rotated)
+    deleted, rotated, expired = world.do_what_is_due()
+    return MoveClockResponse(Now=now, Deleted=deleted, Rotated=rotated, Expired=expired)
 
 
 OPERATIONS = {"MoveClock": Operation(move_clock, Way.APART, read_only=False)}
