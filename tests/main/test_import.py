@@ -142,3 +142,19 @@ def test_the_commands_that_it_shows_do_the_same(server, kms, run, tmp_path, spec
     if not symmetric:
         public = kms.get_public_key(KeyId=key)["PublicKey"]
         assert public == private.public_key().public_bytes(*SPKI)
+
+
+def test_the_commands_that_it_shows_ask_whom_it_was_told_to(server, kms, tmp_path, strongroom):
+    key = waiting(kms)
+    (tmp_path / "material").write_bytes(os.urandom(32))
+    (tmp_path / "config").write_text(
+        "[profile elsewhere]\naws_access_key_id = test\naws_secret_access_key = test\n"
+    )
+    config = str(tmp_path / "config")
+    words = ("--endpoint-url", server.url, "--profile", "elsewhere", "--show")
+    said = strongroom("import", key, "--material", "material", *words, AWS_CONFIG_FILE=config)
+    assert (said.code, said.err) == (0, "")
+    asks = [line for line in said.out.splitlines() if line.startswith("aws ")]
+    begins = f"aws --region {REGION} --endpoint-url {server.url} --profile elsewhere kms "
+    assert len(asks) == 2
+    assert all(line.startswith(begins) for line in asks)

@@ -58,7 +58,8 @@ def import_(
         with Endpoint(endpoint_url=endpoint_url, region=region, profile=profile) as endpoint:
             kms = endpoint.client_of(key)
             if show:
-                typer.echo(commands(kms, key, material, _words(options)), nl=False)
+                settings = _settings(endpoint_url, profile)
+                typer.echo(commands(kms, key, material, _words(options), settings), nl=False)
                 return
             done = import_material(kms, key, _read(material, LONGEST), options)
         if not quiet:
@@ -97,6 +98,12 @@ def _words(options: dict[str, Any]) -> str:
         f"{names[name]} {value.isoformat() if name == 'ValidTo' else shlex.quote(value)}"
         for name, value in options.items()
     )
+
+
+def _settings(endpoint_url: str | None, profile: str | None) -> str:
+    """Whom to ask, as options of the AWS CLI; nothing of what its environment says anyway."""
+    given = {"--endpoint-url": endpoint_url, "--profile": profile}
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in given.items() if value)
 
 
 def _read(file: str, most: int) -> bytes:

@@ -103,10 +103,13 @@ def wrapped(public_key: bytes, algorithm: str, material: bytes) -> bytes:
     return public.encrypt(aes, oaep) + aes_key_wrap_with_padding(aes, material)
 
 
-def commands(kms: Any, key: str, file: str, options: str) -> str:
-    """The same by the AWS CLI and the openssl command, for a shell."""
+def commands(kms: Any, key: str, file: str, options: str, settings: str) -> str:
+    """The same by the AWS CLI and the openssl command, for a shell.
+
+    `options` are those of import-key-material, `settings` those of every `aws`.
+    """
     spec = kms.describe_key(KeyId=key)["KeyMetadata"]["KeySpec"]
-    aws = f"aws --region {kms.meta.region_name} kms"
+    aws = f"aws --region {kms.meta.region_name}{settings} kms"
     algorithm = algorithm_of(spec)
     key, file = shlex.quote(key), shlex.quote(file)
     ask = (
