@@ -56,11 +56,6 @@ class Validation(Fault):
     code = "ValidationException"
 
 
-class RequestTooLarge(Fault):
-    code = "RequestEntityTooLargeException"
-    status = 413
-
-
 class NotImplementedHere(Fault):
     """AWS has the operation and Strongroom, so far, does not.  Never a silent success."""
 
@@ -135,10 +130,6 @@ class AlreadyExists(Fault):
 
 class InvalidArn(Fault):
     code = "InvalidArnException"
-
-
-class InvalidAliasName(Fault):
-    code = "InvalidAliasNameException"
 
 
 class InvalidMarker(Fault):

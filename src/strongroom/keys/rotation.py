@@ -13,8 +13,6 @@ from enum import StrEnum
 
 DAY = 86_400.0  # seconds
 DEFAULT_PERIOD_DAYS = 365
-SHORTEST_PERIOD_DAYS = 90
-LONGEST_PERIOD_DAYS = 2560
 MOST_ON_DEMAND = 25  # rotations on demand in a key's life
 QUIET_SECONDS = 20 * 60.0  # no rotation on demand this close before an automatic one
 

@@ -9,7 +9,7 @@ Source: IAM User Guide, "IAM policy elements: Variables and tags".
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from strongroom.policy import effort
@@ -92,6 +92,3 @@ def keys(text: str) -> list[str]:
     """The keys of the variables in such a text, as they are written."""
     found = (_INSIDE.fullmatch(match[1]) for match in _VARIABLE.finditer(text))
     return [inside[1] for inside in found if inside is not None and inside[1] not in _CHARACTERS]
-
-
-Fill = Callable[[Context], Pattern | None]
