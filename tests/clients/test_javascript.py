@@ -58,6 +58,17 @@ def test_kms(endpoint, region):
     assert seen["tooLong"]["name"] == "ValidationException"
 
 
+def test_node_s_own_cryptography_and_kms_do_the_same(endpoint, region):
+    """Whatever one signs the other verifies, as messages and digests; OAEP and ECDH likewise."""
+    said = run(endpoint.environment(region), "asymmetric.mjs")
+    assert len(said["signatures"]) == 3 * 6 + 5
+    for name, seen in said["signatures"].items():
+        forms = {"here", "outside"} if "ED25519" in name else {"here", "digest", "outside"}
+        assert seen == dict.fromkeys(forms, True), name
+    assert list(said["sealed"].values()) == [True] * 6
+    assert list(said["agreed"].values()) == [True] * 3
+
+
 def test_iam_sts_and_a_profile_that_assumes_a_role(terminal, account):
     said = run(terminal.environment, "iam.mjs")
     seen = said["seen"]
