@@ -25,6 +25,7 @@ KINDS = {
     "symmetric": {},
     "imported": {"Origin": "EXTERNAL"},
     "multi-Region": {"MultiRegion": True},
+    "replica": {"MultiRegion": True},
     "RSA, encryption": {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
     "RSA, signing": {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"},
     "curve, signing": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"},
@@ -38,14 +39,24 @@ KINDS = {
         "KeyUsage": "GENERATE_VERIFY_MAC",
         "Origin": "EXTERNAL",
     },
+    "imported curve": {
+        "KeySpec": "ECC_NIST_P256",
+        "KeyUsage": "SIGN_VERIFY",
+        "Origin": "EXTERNAL",
+    },
 }
-SEALING = {"symmetric", "imported", "multi-Region"}
+SEALING = {"symmetric", "imported", "multi-Region", "replica"}
 RSA = {"RSA, encryption"}
-SIGNING = {"RSA, signing", "curve, signing", "Ed25519", "ML-DSA"}
+SIGNING = {"RSA, signing", "curve, signing", "imported curve", "Ed25519", "ML-DSA"}
 AGREEING, KEM, MAC = {"curve, agreement"}, {"ML-KEM"}, {"HMAC", "imported HMAC"}
 PUBLIC = RSA | SIGNING | AGREEING | KEM
-EXTERNAL = {"imported", "imported HMAC"}
+EXTERNAL = {"imported", "imported HMAC", "imported curve"}
 WRONG_USE, UNSUPPORTED = "InvalidKeyUsageException", "UnsupportedOperationException"
+PRIVATE = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    serialization.Encoding.DER,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+)
 ANOTHER = (
     ec.generate_private_key(ec.SECP256R1())
     .public_key()
@@ -72,9 +83,9 @@ FITS = {
     "GetPublicKey": (PUBLIC, UNSUPPORTED, True),
     **dict.fromkeys(
         ("EnableKeyRotation", "DisableKeyRotation"),
-        (SEALING - EXTERNAL, UNSUPPORTED, True),
+        (SEALING - EXTERNAL - {"replica"}, UNSUPPORTED, True),
     ),
-    "RotateKeyOnDemand": (SEALING, UNSUPPORTED, True),
+    "RotateKeyOnDemand": (SEALING - {"replica"}, UNSUPPORTED, True),
     **dict.fromkeys(("GetKeyRotationStatus", "ListKeyRotations"), (SEALING, UNSUPPORTED, True)),
     **dict.fromkeys(
         ("GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial"),
@@ -100,12 +111,13 @@ class Cell:
         self.kms, self.region, self.kind = kms, region, kind
         made = kms.create_key(**KINDS[kind])["KeyMetadata"]
         self.id = made["KeyId"]
-        self.material = os.urandom(32)
+        self.material = PRIVATE if kind == "imported curve" else os.urandom(32)
         if kind in EXTERNAL:
             bring(kms, self.id, self.material)
-        self.token = None
-        if kind in EXTERNAL:
-            self.token = parameters(kms, self.id)
+        self.token = parameters(kms, self.id) if kind in EXTERNAL else None
+        if kind == "replica":  # a primary that another Region has become instead
+            kms.replicate_key(KeyId=self.id, ReplicaRegion=f"{region[:-1]}6")
+            kms.update_primary_region(KeyId=self.id, PrimaryRegion=f"{region[:-1]}6")
         self.algorithm = next(
             iter(made.get("SigningAlgorithms", made.get("EncryptionAlgorithms", ["ECDSA_SHA_256"])))
         )
