@@ -1,6 +1,7 @@
 """One record for each request, refusals included, and it is there before the answer is."""
 
 import base64
+import datetime
 import json
 import secrets
 import urllib.error
@@ -11,6 +12,7 @@ from answers import ACCOUNT
 from botocore.exceptions import ClientError
 from clockwork import DAY, lines, move, record_of, recorded
 from tests.conftest import start_dev
+from wrapped import bring
 
 pytestmark = pytest.mark.xdist_group("what-is-recorded")
 
@@ -281,6 +283,10 @@ def test_refusals_of_nobody(endpoint, region):
 
 def test_what_happens_by_itself(endpoint, kms):
     dies, rotates = (kms.create_key()["KeyMetadata"] for _ in range(2))
+    empties = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]
+    until = kms.describe_key(KeyId=dies["KeyId"])["KeyMetadata"]["CreationDate"]
+    until += datetime.timedelta(days=90)
+    material = bring(kms, empties["KeyId"], secrets.token_bytes(32), ValidTo=until)["KeyMaterialId"]
     kms.schedule_key_deletion(KeyId=dies["KeyId"], PendingWindowInDays=7)
     kms.enable_key_rotation(KeyId=rotates["KeyId"], RotationPeriodInDays=90)
     move(endpoint, 91 * DAY)
@@ -298,7 +304,12 @@ def test_what_happens_by_itself(endpoint, kms):
         "previousKeyMaterialId": rotates["CurrentKeyMaterialId"],
         "currentKeyMaterialId": current,
     }
-    for event in (deleted, rotated):
+    emptied = found["DeleteExpiredKeyMaterial", empties["Arn"]]
+    assert emptied["serviceEventDetails"] == {
+        "keyId": empties["KeyId"],
+        "keyMaterialId": material,
+    }
+    for event in (deleted, rotated, emptied):
         assert event["eventType"] == "AwsServiceEvent"
         assert event["userIdentity"] == {"accountId": ACCOUNT, "invokedBy": "AWS Internal"}
         assert (event["requestParameters"], event["responseElements"]) == (None, None)
