@@ -5,9 +5,18 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+from tests.conftest import start_dev
 
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("machine")  # its rules say what was expected of what
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """A server whose clock nobody else moves."""
+    server = start_dev()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

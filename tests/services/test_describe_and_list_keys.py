@@ -39,7 +39,7 @@ def test_a_disabled_key_shows_so(kms, key):
     assert (shown["KeyState"], shown["Enabled"]) == ("Disabled", False)
 
 
-def test_no_grant_token_is_valid_yet(kms, key):
+def test_a_grant_token_that_is_none(kms, key):
     with refused("InvalidGrantTokenException", "The grant token is not valid."):
         kms.describe_key(KeyId=key["KeyId"], GrantTokens=["x"])
     assert kms.describe_key(KeyId=key["KeyId"], GrantTokens=[])["KeyMetadata"] == key

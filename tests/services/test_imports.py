@@ -9,7 +9,6 @@ from asymmetric import CURVES, HMAC, verify
 from clockwork import move
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from tests.conftest import start_dev
 from wrapped import LASTS, bring, parameters, wrap, wrap_by_openssl
 
 DAY = 86_400
@@ -456,14 +455,6 @@ def test_deletion_cancelled_of_a_key_whose_material_is_gone(kms, empty):
     assert described(kms, key_id)["KeyState"] == "PendingImport"
     bring(kms, key_id, material)
     assert described(kms, key_id)["KeyState"] == "Enabled"
-
-
-@pytest.fixture(scope="module")
-def apart():
-    """A server whose clock nobody else moves."""
-    server = start_dev()
-    yield server
-    server.stop()
 
 
 def test_material_expires_and_tokens_do(apart):

@@ -7,7 +7,7 @@ import secrets
 import pytest
 from answers import members, refused
 from clockwork import move
-from tests.conftest import init, start, start_dev
+from tests.conftest import init, start
 
 DAY = 86_400
 
@@ -89,14 +89,6 @@ def test_it_is_written_down_and_told_by_another_server(tmp_path):
     found = usage(server.client("kms", "kept-1"), key)["KeyLastUsage"]
     assert (found["KmsRequestId"], found["Operation"]) == (request, "Encrypt")
     assert server.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def apart():
-    """A server whose clock nobody else moves."""
-    server = start_dev()
-    yield server
-    server.stop()
 
 
 def test_a_key_in_use_is_not_switched_off(apart):

@@ -9,7 +9,6 @@ import pytest
 from answers import arn, denied, members, refused
 from botocore.exceptions import ClientError
 from clockwork import move
-from tests.conftest import start_dev
 from wrapped import bring
 
 DAY = 86_400
@@ -320,14 +319,6 @@ def test_a_replica_takes_the_material_of_its_primary(endpoint):
 
 
 # Deletion
-
-
-@pytest.fixture(scope="module")
-def apart():
-    """A server whose clock nobody else moves."""
-    server = start_dev()
-    yield server
-    server.stop()
 
 
 def test_a_primary_waits_for_its_replicas_to_go(apart):
