@@ -5,9 +5,12 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from strongroom.attestation.document import MOST_BYTES
+from strongroom.attestation.trust import MOST_PEM_BYTES, Attest, alone
 from strongroom.backings import helper
 from strongroom.backings.helpers import Helpers
 from strongroom.backings.vouching import Vouching
@@ -142,3 +145,13 @@ def test_a_server_that_stops():
             await told(vouching)
 
     run(use)
+
+
+def test_the_largest_document_and_the_most_roots_fit_into_an_order():
+    """One that did not would end the helper that reads it, and with it the work of others."""
+    work = Attest(b"x" * MOST_PEM_BYTES, b"x" * MOST_BYTES, time.time())
+    assert len(msgspec.msgpack.encode(helper.Order(work))) <= helper.MOST_BYTES
+
+
+def test_roots_are_sent_without_what_stands_beside_them():
+    assert alone(b"Certificate:\n    Data: 1\n" + HYPERVISOR.pem * 2) == HYPERVISOR.pem * 2

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import start_dev
 
 import strongroom as package
+from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
 
 COMMANDS = [
     "dev",
@@ -21,6 +22,7 @@ COMMANDS = [
     "clock",
     "encrypt",
     "decrypt",
+    "import",
     "config",
     "version",
 ]
@@ -225,6 +227,17 @@ def test_a_setting_that_may_be_repeated(strongroom, tmp_path):
         assert strongroom("config", "check", file).sentence == (
             f"`{file}` sets `oidc_keys` of [dev] to what is not a list of texts"
         )
+
+
+def test_roots_of_attestation_documents_that_are_none_or_too_many(strongroom, tmp_path):
+    (tmp_path / "none").write_text("x")
+    (tmp_path / "many").write_bytes(AWS_NITRO_ENCLAVES_G1 * 5)
+    for name, said in (
+        ("none", "`none` is not certificates in PEM"),
+        ("many", "`many` has more certificates than fit into 3800 bytes"),
+        ("absent", "`absent` cannot be read: No such file or directory"),
+    ):
+        assert strongroom("dev", "--port", "0", "--attestation-roots", name).sentence == said
 
 
 # init

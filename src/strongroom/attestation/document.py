@@ -31,7 +31,7 @@ _PROTECTED = bytes.fromhex("a1013822")
 _COORDINATE = 48  # bytes of r and of s
 _LENGTHS = (32, 48, 64)  # of registers, bytes
 _MOST_ISSUERS = 8  # AWS has four
-_MOST_BYTES = 12 * 1024  # AWS's have 5 to 9
+MOST_BYTES = 12 * 1024  # AWS's have 5 to 9
 
 _DerCertificate = Annotated[bytes, Meta(min_length=1, max_length=1_024)]
 _Enclosed = Annotated[bytes, Meta(max_length=1_024)]
@@ -88,7 +88,7 @@ def refused(reason: str) -> Validation:
 
 def read(document: bytes) -> Document:
     """The document in these bytes; Validation if they are none."""
-    if len(document) > _MOST_BYTES:
+    if len(document) > MOST_BYTES:
         raise refused("it is too large")
     whole = _item(document.removeprefix(_TAG))
     match whole:

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509 import BasicConstraints, Certificate, KeyUsage, load_pem_x509_certificates
 from cryptography.x509.verification import (
     Criticality,
@@ -32,6 +32,9 @@ from strongroom.keys.work import Work
 
 _BITS = (2048, 3072, 4096)  # of the key that answers are for
 _MOST_KEPT = 1_024  # chains
+
+MOST_PEM_BYTES = 3_800
+"""Of roots: they go with each document to a helper, in one packet of 16 KiB (`backings.helper`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class Roots:
         self._kept[name] = min(each.not_valid_after_utc for each in chain)
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
+
+
+def alone(pem: bytes) -> bytes:
+    """Certificates without what stands beside them in a file; ValueError if there are none."""
+    return b"".join(each.public_bytes(Encoding.PEM) for each in load_pem_x509_certificates(pem))
 
 
 def attested(document: Document) -> Attested:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
-from strongroom.attestation.trust import Roots
+from strongroom.attestation.trust import MOST_PEM_BYTES, Roots, alone
 from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
 from strongroom.harden import harden
@@ -153,12 +153,14 @@ def _roots(file: Path | None) -> bytes:
     if file is None:
         return AWS_NITRO_ENCLAVES_G1
     try:
-        pem = file.read_bytes()
+        pem = alone(file.read_bytes())
         Roots(pem)
     except OSError as failure:
         raise SetupError(f"`{file}` cannot be read: {failure.strerror}") from None
     except ValueError:
         raise SetupError(f"`{file}` is not certificates in PEM") from None
+    if len(pem) > MOST_PEM_BYTES:
+        raise SetupError(f"`{file}` has more certificates than fit into {MOST_PEM_BYTES} bytes")
     return pem
 
 
