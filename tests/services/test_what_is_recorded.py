@@ -315,6 +315,31 @@ def test_what_happens_by_itself(endpoint, kms):
         assert (event["requestParameters"], event["responseElements"]) == (None, None)
 
 
+@pytest.mark.parametrize("origin", ["AWS_KMS", "EXTERNAL"])
+def test_a_rotation_on_demand_is_recorded_as_the_service_does_it(endpoint, kms, origin):
+    key = kms.create_key(Origin=origin)["KeyMetadata"]["KeyId"]
+    if origin == "EXTERNAL":
+        bring(kms, key, secrets.token_bytes(32))
+        bring(kms, key, secrets.token_bytes(32), ImportType="NEW_KEY_MATERIAL")
+    before = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    kms.rotate_key_on_demand(KeyId=key)
+    with pytest.raises(ClientError):
+        kms.rotate_key_on_demand(KeyId=f"{key[:-1]}-")
+    after = kms.describe_key(KeyId=key)["KeyMetadata"]
+    found = [event for event in map(json.loads, lines(endpoint)) if after["Arn"] in str(event)]
+    (asked,) = [event for event in found if event["eventName"] == "RotateKeyOnDemand"]
+    (done,) = [event for event in found if event["eventName"] == "RotateKey"]
+    assert found.index(asked) < found.index(done)
+    assert done["serviceEventDetails"] == {
+        "keyId": key,
+        "rotationType": "ON_DEMAND",
+        "keyOrigin": origin,
+        "previousKeyMaterialId": before,
+        "currentKeyMaterialId": after["CurrentKeyMaterialId"],
+    }
+    assert before != after["CurrentKeyMaterialId"]
+
+
 def test_no_secret_is_ever_recorded(endpoint, kms):
     plaintext = secrets.token_bytes(48)
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]

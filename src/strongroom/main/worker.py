@@ -45,6 +45,7 @@ from strongroom.main.principals import Credentials, Principals
 from strongroom.main.recording import Recording, resources
 from strongroom.main.usage import Noted
 from strongroom.server.dispatch import Dispatcher, Threads
+from strongroom.server.exchange import Exchange
 from strongroom.server.health import with_health
 from strongroom.server.http import Reply, Request
 from strongroom.server.limits import Limits
@@ -179,9 +180,7 @@ class Worker:
             ledger=Ledger(self._store),
             threads=self._threads,
             slow_work=self._helpers,
-            record=Recording(
-                self._trail.append, self._counting.ended, self._usage.note, clock.true_now
-            ),
+            record=Recording(self._trail.append, self._counting.ended, self._note, clock.true_now),
             log=log,
             new_id=self._new_id,
             now=clock.now,
@@ -240,12 +239,33 @@ class Worker:
         """Do what is due, and record it; runs in the writing thread."""
         done = jobs.do_what_is_due(self._store, self._backing, self._now)
         for key in done.deleted:
-            self._record_own(_DELETED, key, _details(key, rotated=False))
+            self._record_own(_DELETED, key, _json({"keyId": key.id}))
         for key in done.rotated:
-            self._record_own(_ROTATED, key, _details(key, rotated=True))
+            before = list(key.materials)[-2]
+            self._record_rotation(key, RotationType.AUTOMATIC, before, key.current_id)
         for key, gone in done.expired:
-            self._record_own(_EXPIRED, key, _of_material(key, gone.material_id))
+            details = {"keyId": key.id, "keyMaterialId": gone.material_id.hex()}
+            self._record_own(_EXPIRED, key, _json(details))
         return done
+
+    def _note(self, exchange: Exchange) -> None:
+        """See to what a request that succeeded brings besides its answer."""
+        self._usage.note(exchange)
+        if exchange.call is not None and exchange.call.rotated is not None:
+            key, current = exchange.call.rotated
+            self._record_rotation(key, RotationType.ON_DEMAND, key.current_id, current)
+
+    def _record_rotation(
+        self, key: Key, rotation_type: RotationType, before: bytes, current: bytes
+    ) -> None:
+        details = {
+            "keyId": key.id,
+            "rotationType": rotation_type.value,
+            "keyOrigin": key.origin.value,
+            "previousKeyMaterialId": before.hex(),
+            "currentKeyMaterialId": current.hex(),
+        }
+        self._record_own(_ROTATED, key, _json(details))
 
     def _record_own(self, kind: Kind, key: Key, details: bytes) -> None:
         """Record what the service did by itself."""
@@ -279,29 +299,13 @@ class Worker:
 
 _DELETED = Kind("kms.amazonaws.com", "DeleteKey", read_only=False, event_type="AwsServiceEvent")
 _ROTATED = Kind("kms.amazonaws.com", "RotateKey", read_only=False, event_type="AwsServiceEvent")
-
-
 _EXPIRED = Kind(
     "kms.amazonaws.com", "DeleteExpiredKeyMaterial", read_only=False, event_type="AwsServiceEvent"
 )
 
 
-def _of_material(key: Key, material_id: bytes) -> bytes:
-    return json.dumps(
-        {"keyId": key.id, "keyMaterialId": material_id.hex()}, separators=(",", ":")
-    ).encode()
-
-
-def _details(key: Key, *, rotated: bool) -> bytes:
+def _json(details: dict[str, str]) -> bytes:
     """What CloudTrail calls `serviceEventDetails`."""
-    details = {"keyId": key.id}
-    if rotated:
-        details |= {
-            "rotationType": RotationType.AUTOMATIC.value,
-            "keyOrigin": key.origin.value,
-            "previousKeyMaterialId": list(key.materials)[-2].hex(),
-            "currentKeyMaterialId": key.current_id.hex(),
-        }
     return json.dumps(details, separators=(",", ":")).encode()
 
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from strongroom.arn import partition_of
+from strongroom.keys.key import Key
 from strongroom.keys.work import Piece
 from strongroom.policy.decide import Decision, decide
 from strongroom.policy.explain import explain
@@ -35,6 +36,7 @@ class Call(msgspec.Struct):
     recipient: bytes = (
         b""  # what an attestation document said of whom the answer is for, JSON, likewise
     )
+    rotated: tuple[Key, bytes] | None = None  # on demand: as it was, and its material now; likewise
     made: Any = None  # what `Slow` work gave
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 

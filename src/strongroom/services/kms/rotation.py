@@ -90,9 +90,11 @@ def rotate_key_on_demand(
     if key.rotation is not None and key.rotation.next - call.now < rotation.QUIET_SECONDS:
         raise Conflict(f"An automatic rotation of {key.arn} is in progress or about to begin.")
     if key.origin is Origin.EXTERNAL:
-        _rotate_to_imported(kms.books, key, call.now)
+        current = _rotate_to_imported(kms.books, key, call.now)
     else:
-        rotate(kms.books, kms.backing, key, call.now, RotationType.ON_DEMAND)
+        on_demand = RotationType.ON_DEMAND
+        current = rotate(kms.books, kms.backing, key, call.now, on_demand).current_id
+    call.rotated = key, current
     return RotateKeyOnDemandResponse(KeyId=key.arn)
 
 
@@ -141,8 +143,8 @@ def _entry(
     )
 
 
-def _rotate_to_imported(books: Writing, key: Key, now: float) -> None:
-    """Make the material that waits for it current."""
+def _rotate_to_imported(books: Writing, key: Key, now: float) -> bytes:
+    """Make the material that waits for it current; its id."""
     waiting = imports.waiting(key.imports)
     members = books.everywhere(key)
     if waiting is None or not all(_is_here(member, waiting) for member in members):
@@ -153,6 +155,7 @@ def _rotate_to_imported(books: Writing, key: Key, now: float) -> None:
         books.put_import(member, replace(known, pending=False))
         count = key.on_demand_rotations + 1 if member.region == key.region else 0
         books.change_key(member, current_id=waiting.material_id, on_demand_rotations=count)
+    return waiting.material_id
 
 
 def _is_here(member: Key, waiting: Import) -> bool:
