@@ -243,6 +243,11 @@ def test_a_private_key_in_der(tmp_path):
         assert books.key("000000000000", "us-east-1", KEY).private.secret == DER
 
 
+BOMB = (
+    "["
+    + ", ".join(f"&a{at} [{', '.join([f'*a{at - 1}' if at else 'x'] * 10)}]" for at in range(12))
+    + "]"
+)
 NOT_MATERIAL = "its KeyMaterial is not that of a key of "
 P256 = kind("ECC_NIST_P256")
 TRAILING = MATERIALS["ECC_NIST_P256"] + "    Enabled: false\n"
@@ -277,6 +282,15 @@ TRAILING = MATERIALS["ECC_NIST_P256"] + "    Enabled: false\n"
         (of_keys({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}), "SM2"),
         (of_keys({"KeyPolicy": "{}"}), "MalformedPolicyDocumentException"),
         (of_keys({"KeyPolicy": ALLOW_ALL}), "MalformedPolicyDocumentException"),
+        (f"Keys: [{{KeyId: {KEY}, KeyPolicy: {{a: !!binary YQ==}}}}]", "has what JSON has not"),
+        (f"Keys: [{{KeyId: {KEY}, KeyPolicy: &a {{a: *a}}}}]", "has what JSON has not"),
+        (
+            f"Keys: [{{KeyId: {KEY}, KeyPolicy: {{a: {BOMB}}}}}]",
+            "a policy has more than 131,072 characters",
+        ),
+        ("Account: !!bool x", "cannot be read: a value is not of its tag"),
+        ("Account: !!int ''", "cannot be read: a value is not of its tag"),
+        ("Account: !!timestamp x", "cannot be read: a value is not of its tag"),
         (of_keys({"Aliases": ["app"]}), 'Alias must start with the prefix "alias/"'),
         (of_keys({"Aliases": ["alias/a", "alias/a"]}), "AlreadyExistsException: An alias with"),
         (of_keys({"Aliases": ["alias/aws/s3"]}), "NotAuthorizedException"),
@@ -307,7 +321,7 @@ TRAILING = MATERIALS["ECC_NIST_P256"] + "    Enabled: false\n"
         ("Roles: [{RoleName: r}]", "missing required field `AssumeRolePolicyDocument`"),
         ("Roles: [{RoleName: r, AssumeRolePolicyDocument: {}}]", "MalformedPolicyDocument"),
     ],
-    ids=range(42),
+    ids=range(48),
 )
 def test_what_cannot_be_sown_is_told_in_one_sentence(tmp_path, seed, sentence):
     with pytest.raises(SetupError) as caught, sown(tmp_path, seed):

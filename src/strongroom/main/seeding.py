@@ -46,6 +46,8 @@ from strongroom.wire.shapes import iam as iam_shapes
 from strongroom.wire.shapes import kms as kms_shapes
 
 _MOST_BYTES = 16 * 1024 * 1024  # of a file
+_MOST_POLICY = 128 * 1024  # characters; YAML's aliases make exabytes of a few lines
+_NOT_YAML = (AttributeError, LookupError)  # of PyYAML, for `!!bool x`, `!!int ''` and the like
 Account = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
 Region = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
 Document = str | dict[str, Any]
@@ -124,7 +126,8 @@ class Seed(_Entry, kw_only=True):
 def read(file: Path) -> Seed:
     """What the file says; SetupError with what is wrong in it."""
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_BYTES + 1)
     except OSError as failure:
         raise SetupError(f"the seed `{file}` cannot be read: {failure.strerror}") from None
     if len(content) > _MOST_BYTES:
@@ -137,6 +140,8 @@ def read(file: Path) -> Seed:
     except msgspec.ValidationError as wrong:
         hint = "; quote what is to be text" if "Expected `str`, got" in str(wrong) else ""
         raise SetupError(f"the seed `{file}` is not one: {wrong}{hint}") from None
+    except _NOT_YAML:
+        raise SetupError(f"the seed `{file}` cannot be read: a value is not of its tag") from None
     except (msgspec.DecodeError, ValueError) as wrong:
         said = " ".join(str(wrong).split())
         raise SetupError(f"the seed `{file}` cannot be read: {said}") from None
@@ -291,7 +296,17 @@ class _Sowing:
 
 def _text(document: Document) -> str:
     """YAML takes 2012-10-17 for a date, unless it is quoted."""
-    return document if isinstance(document, str) else json.dumps(document, default=date.isoformat)
+    if isinstance(document, str):
+        return document
+    text = ""
+    try:
+        for part in json.JSONEncoder(default=date.isoformat).iterencode(document):
+            text += part
+            if len(text) > _MOST_POLICY:
+                raise _Refused(f"a policy has more than {_MOST_POLICY:,} characters")
+    except (TypeError, ValueError, RecursionError):
+        raise _Refused("a policy has what JSON has not") from None
+    return text
 
 
 def _fresh(key_id: str, spec: str) -> Material | Private:
