@@ -194,6 +194,20 @@ def test_each_key_signs_with_its_own_secret_when_there_are_more_than_slots(monke
     run(use)
 
 
+def test_keys_of_one_material_and_two_specs_are_two():
+    """A seed may give two Regions a key with the same id and the same seed, of which ML-DSA makes either."""
+    secret = fresh("ML_DSA_44")
+    name = material_id("key", secret)
+    two = [Private.of(name, spec, secret) for spec in ("ML_DSA_44", "ML_DSA_87")]
+
+    async def use(on):
+        for spec, each in zip(("ML_DSA_44", "ML_DSA_87"), two, strict=True):
+            signature = await on.ask(Piece(Sign("", b"m", False), spec, each))
+            assert each.tool.verify("", b"m", signature, hashed=False)
+
+    run(use)
+
+
 def test_a_key_is_sent_once():
     sent = []
 

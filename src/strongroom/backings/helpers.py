@@ -203,7 +203,9 @@ class _Helper:
         self._lost = lost
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        self._slots: dict[bytes, int] = {}  # by the id of the material, that used last at the end
+        self._slots: dict[
+            tuple[str, bytes], int
+        ] = {}  # by spec and material, that used last at the end
         self.has: deque[_Waiting] = deque()
         self.has_answered = False
 
@@ -260,12 +262,13 @@ class _Helper:
         work = cast("AnyOrder", piece.work)
         if piece.key is None:
             return Order(work)
-        slot = self._slots.pop(piece.key.id, None)
+        name = piece.spec, piece.key.id  # seeds may give two keys one id, and one secret
+        slot = self._slots.pop(name, None)
         known = slot is not None
         if slot is None:
             full = len(self._slots) >= SLOTS
             slot = self._slots.pop(next(iter(self._slots))) if full else len(self._slots)
-        self._slots[piece.key.id] = slot
+        self._slots[name] = slot
         if known:
             return Order(work, slot)
         return Order(work, slot, piece.spec, piece.key.secret)
