@@ -170,6 +170,10 @@ def test_what_stands_beside_the_signed_is_bounded_too():
     beside = {1: cbor2.CBORTag(35, "(a+)+b")}
     assert refused(cbor2.dumps([protected, beside, payload, signature])) == "it is not CBOR"
     assert refused(DOCUMENT + b"\0") == "it is not CBOR"
+    for many, why in ((400, None), (600, "it is not CBOR")):
+        whole = cbor2.dumps([protected, {0: [0] * many}, payload, signature])
+        assert why is None or refused(whole) == why
+        assert why or Roots(HYPERVISOR.pem).attested("", whole, now())
 
 
 @pytest.mark.parametrize(
@@ -210,10 +214,35 @@ def test_content_that_is_missing(name):
     assert refused(HYPERVISOR.sign(cbor2.dumps(payload))) == STRANGE
 
 
+@pytest.mark.parametrize("name", ["certificate", "cabundle"])
+def test_a_certificate_of_a_version_that_there_is_not(name):
+    before, after = HYPERVISOR.signer.der.split(bytes.fromhex("a003020102"), 1)
+    fifth = before + bytes.fromhex("a003020104") + after
+    document = HYPERVISOR.document(
+        ENCLAVE.public_key, **{name: fifth if name == "certificate" else [fifth]}
+    )
+    assert refused(document) == "it has a certificate that cannot be read"
+
+
 def spki(key):
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def odd(n, e):
+    """The SPKI of an RSA key as nobody makes one."""
+
+    def framed(tag, content):
+        size = len(content)
+        head = bytes((size,)) if size < 0x80 else b"\x82" + size.to_bytes(2)
+        return bytes((tag,)) + head + content
+
+    numbers = b"".join(framed(2, each.to_bytes(each.bit_length() // 8 + 1)) for each in (n, e))
+    algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
+    return framed(0x30, algorithm + framed(3, b"\0" + framed(0x30, numbers)))
+
+
+N = 2**2047 + 1
+UNFIT_KEY = "nothing can be encrypted under its public key"
 WRONG_KEY = "its public key is not RSA of 2048, 3072 or 4096 bits"
 
 
@@ -225,8 +254,10 @@ WRONG_KEY = "its public key is not RSA of 2048, 3072 or 4096 bits"
         (b"x", "its public key cannot be read"),
         (spki(ec.generate_private_key(ec.SECP256R1())), WRONG_KEY),
         (spki(rsa.generate_private_key(65537, 1024)), WRONG_KEY),
+        (odd(N - 1, 65537), UNFIT_KEY),
+        (odd(N, 2**64 + 1), UNFIT_KEY),
     ],
-    ids=["none", "empty", "junk", "curve", "1024 bits"],
+    ids=["none", "empty", "junk", "curve", "1024 bits", "even", "long exponent"],
 )
 def test_keys_that_an_answer_cannot_be_for(public_key, why):
     assert refused(HYPERVISOR.document(public_key)) == why

@@ -32,6 +32,7 @@ _COORDINATE = 48  # bytes of r and of s
 _LENGTHS = (32, 48, 64)  # of registers, bytes
 _MOST_ISSUERS = 8  # AWS has four
 MOST_BYTES = 12 * 1024  # AWS's have 5 to 9
+_MOST_ITEMS = 512  # of CBOR: what the specification lets one say has some hundred
 
 _DerCertificate = Annotated[bytes, Meta(min_length=1, max_length=1_024)]
 _Enclosed = Annotated[bytes, Meta(max_length=1_024)]
@@ -124,7 +125,7 @@ def _payload(encoded: bytes) -> Payload:
 
 def _item(encoded: bytes) -> object:
     try:
-        require_bounded(encoded)
+        require_bounded(encoded, _MOST_ITEMS)
         return cbor2.loads(encoded)
     except (Serialization, cbor2.CBORDecodeError, ValueError):
         raise refused("it is not CBOR") from None

@@ -31,6 +31,7 @@ from strongroom.keys.private import Tool
 from strongroom.keys.work import Work
 
 _BITS = (2048, 3072, 4096)  # of the key that answers are for
+_EXPONENT_BITS = 64  # with a longer one an answer takes milliseconds
 _MOST_KEPT = 1_024  # chains
 
 MOST_PEM_BYTES = 3_800
@@ -178,4 +179,7 @@ def _public_key(spki: bytes) -> RSAPublicKey:
         raise refused("its public key cannot be read") from None
     if not isinstance(key, RSAPublicKey) or key.key_size not in _BITS:
         raise refused("its public key is not RSA of 2048, 3072 or 4096 bits")
+    numbers = key.public_numbers()
+    if numbers.n % 2 == 0 or numbers.e.bit_length() > _EXPONENT_BITS:
+        raise refused("nothing can be encrypted under its public key")
     return key

@@ -29,17 +29,17 @@ _EPOCH_TIME = 1
 _ENDLESS = -1  # how many items are still to come in an indefinite list or map
 
 
-def require_bounded(body: bytes) -> None:
+def require_bounded(body: bytes, most_items: int = _MOST_ITEMS) -> None:
     """Raise Serialization unless `body` is one well-formed item within the bounds."""
     try:
-        end = _item(body)
+        end = _item(body, most_items)
     except IndexError:
         raise Serialization("the CBOR of the request ends too early") from None
     if end != len(body):
         raise Serialization("the CBOR of the request goes on after its end")
 
 
-def _item(body: bytes) -> int:
+def _item(body: bytes, most_items: int) -> int:
     """The offset after the first item.  IndexError if the body ends before it does."""
     at = items = 0
     awaited = [1]  # items still to come, the innermost container last
@@ -48,7 +48,7 @@ def _item(body: bytes) -> int:
             at += awaited.pop() == _ENDLESS
             continue
         items += 1
-        if items > _MOST_ITEMS or len(awaited) > _MOST_DEEP:
+        if items > most_items or len(awaited) > _MOST_DEEP:
             raise Serialization("the CBOR of the request is too deep or has too many items")
         if awaited[-1] != _ENDLESS:
             awaited[-1] -= 1
