@@ -208,6 +208,33 @@ def test_keys_of_one_material_and_two_specs_are_two():
     run(use)
 
 
+def test_what_cannot_be_sent_is_told_so_and_nobody_is_told_what_is_anothers():
+    async def use(on):
+        work = Sign(PSS, object(), False)
+        for _ in range(2):
+            raised = await on.ask(Piece(work, "RSA_2048", key(number=1)))
+            assert type(raised) is RuntimeError
+            assert is_signed(await on.ask(signing(b"next")), b"next")
+            assert is_signed(await on.ask(signing(b"same", number=1)), b"same", 1)
+
+    run(use)
+
+
+def test_one_who_cannot_be_told_keeps_nothing_from_the_others():
+    def failing(_outcome):
+        raise OSError
+
+    async def use(on):
+        await on.ask(signing())
+        with on.held():
+            on.pool("a", signing(), failing)
+            rest = [on.ask(signing(b"%d" % at)) for at in range(7)]
+        for at, signature in enumerate(await asyncio.wait_for(asyncio.gather(*rest), 5)):
+            assert is_signed(signature, b"%d" % at)
+
+    run(use)
+
+
 def test_a_key_is_sent_once():
     sent = []
 

@@ -173,7 +173,10 @@ class Pool:
             del self._of[waiting.account]
         if self._closed and not any(each.has for each in self._helpers):
             self._done.set()
-        waiting.told(outcome)
+        try:
+            waiting.told(outcome)
+        except Exception as mistake:  # noqa: BLE001 - others wait behind it
+            self._log("helper-mistake", kind=type(mistake).__name__, where="told")
 
 
 def _given(answer: Gave | Raised) -> Any:
@@ -203,18 +206,24 @@ class _Helper:
         self._lost = lost
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        self._slots: dict[
-            tuple[str, bytes], int
-        ] = {}  # by spec and material, that used last at the end
+        # By spec and id of the material, that used last at the end.
+        self._slots: dict[tuple[str, bytes], int] = {}
         self.has: deque[_Waiting] = deque()
         self.has_answered = False
 
     def send(self, waiting: _Waiting) -> None:
+        try:
+            order = _encode(self._order(waiting.piece))
+        except Exception as mistake:  # noqa: BLE001 - told to whoever waits
+            # INVARIANT: `has` is what the helper has been sent: answers are told in its order.
+            self._slots.clear()  # its key may not have been sent
+            self._answered([(waiting, Raised(type(mistake).__name__, "helpers.py"))])
+            return
         self.has.append(waiting)
         try:
             if self._socket is None:
                 self._socket = self._started()
-            self._socket.send(_encode(self._order(waiting.piece)))
+            self._socket.send(order)
         except OSError:
             self._lost(self)
 
