@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from tests.backings.children import helping
 
 from strongroom.backings import helpers
 from strongroom.backings.helper import AHEAD, Gave, Order
@@ -75,15 +76,10 @@ class Running:
         self.pool(account, piece, told)
         return done
 
-    def processes(self):
-        """Of the helpers, in the order of their start."""
-        found = psutil.Process().children()
-        return sorted((one for one in found if helpers.helper.__name__ in one.cmdline()), key=str)
-
     @contextmanager
     def held(self):
         """The helper does nothing until the block ends, or it is killed."""
-        [process] = self.processes()
+        [process] = helping()
         process.suspend()
         try:
             yield process
@@ -99,7 +95,7 @@ def run(use, *, count=1, most=100, share=100):
             await use(running)
         finally:
             await running.pool.close()
-        assert running.processes() == []
+        assert helping() == []
         assert not running.pool._of  # nothing is kept of accounts that have nothing there
 
     asyncio.run(main())
@@ -168,14 +164,14 @@ def test_what_a_caller_is_told_of_is_raised_as_it_was():
 def test_a_mistake_is_logged_without_its_message_and_the_helper_goes_on():
     async def use(on):
         await on.ask(signing())
-        before = on.processes()
+        before = helping()
         raised = await on.ask(signing(algorithm="quoted"))
         assert (type(raised), str(raised)) == (RuntimeError, "")
         [line] = on.logged
         assert (line["event"], line["kind"]) == ("helper-mistake", "KeyError")
         assert line["where"].startswith("rsa.py:")
         assert is_signed(await on.ask(signing()))
-        assert on.processes() == before
+        assert helping() == before
 
     run(use)
 
@@ -253,7 +249,7 @@ def test_a_key_is_sent_once():
 
 def test_they_are_begun_in_order_and_nothing_is_started_before_it_is_needed():
     async def use(on):
-        assert on.processes() == []
+        assert helping() == []
         await on.ask(signing())
         pieces = [signing(b"%d" % at) for at in range(2 * AHEAD)]
         with on.held():
@@ -271,7 +267,7 @@ def test_they_are_begun_in_order_and_nothing_is_started_before_it_is_needed():
 def test_two_share_the_work():
     async def use(on):
         asked = [on.ask(signing(b"%d" % at)) for at in range(40)]
-        assert len(on.processes()) == 2
+        assert len(helping()) == 2
         for at, signature in enumerate(await asyncio.gather(*asked)):
             assert is_signed(signature, b"%d" % at)
 
@@ -310,14 +306,16 @@ def test_making_keys_holds_up_no_signature():
     async def main():
         pools = Helpers(1, lambda event, **fields: pytest.fail(event))
         told = []
-        pools("a", Piece(Fresh("RSA_4096"), "RSA_4096"), lambda _: told.append("made"))
-        [making] = psutil.Process().children()
-        making.suspend()
-        done = asyncio.Event()
-        pools("a", signing(), lambda _: (told.append("signed"), done.set()))
-        await asyncio.wait_for(done.wait(), 10)
-        assert told == ["signed"]
-        await pools.close()
+        try:
+            pools("a", Piece(Fresh("RSA_4096"), "RSA_4096"), lambda _: told.append("made"))
+            [making] = helping()
+            making.suspend()
+            done = asyncio.Event()
+            pools("a", signing(), lambda _: (told.append("signed"), done.set()))
+            await asyncio.wait_for(done.wait(), 10)
+            assert told == ["signed"]
+        finally:
+            await pools.close()
         assert told == ["signed", "made"]
 
     asyncio.run(main())
@@ -344,10 +342,10 @@ def test_what_a_killed_helper_had_is_done_by_the_next_in_the_same_order():
 def test_one_that_is_killed_while_it_has_nothing_is_replaced_when_it_is_needed():
     async def use(on):
         await on.ask(signing())
-        [process] = on.processes()
+        [process] = helping()
         process.kill()
         await asyncio.wait_for(on.has_logged.wait(), 10)
-        assert on.processes() == []
+        assert helping() == []
         assert is_signed(await on.ask(signing()))
 
     run(use)
@@ -360,7 +358,7 @@ def test_a_piece_at_which_two_helpers_die_is_refused_and_the_others_are_done():
             deadly, *others = [on.ask(signing()) for _ in range(6)]
             process.kill()
         await asyncio.wait_for(on.has_logged.wait(), 10)
-        on.processes()[0].kill()  # it is still starting
+        helping()[0].kill()  # it is still starting
         refusal = await asyncio.wait_for(deadly, 20)
         assert (type(refusal), refusal.message) == (Unavailable, helpers._DIED)
         assert all(is_signed(each) for each in await asyncio.gather(*others))
@@ -390,11 +388,11 @@ def test_if_none_can_be_started_everybody_is_refused_and_later_all_is_well(monke
 def test_signals_that_are_meant_for_the_worker_end_none():
     async def use(on):
         await on.ask(signing())
-        [before] = on.processes()
+        [before] = helping()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             before.send_signal(number)
         assert is_signed(await on.ask(signing()))
-        assert on.processes() == [before]
+        assert helping() == [before]
 
     run(use)
 
@@ -485,7 +483,7 @@ def test_a_helper_gives_way_and_has_nothing_that_it_does_not_need(monkeypatch, t
 
     async def use(on):
         await on.ask(signing())
-        [process] = on.processes()
+        [process] = helping()
         about = Path(f"/proc/{process.pid}")
         assert process.nice() > psutil.Process().nice()
         assert set(process.environ()) <= {"LC_CTYPE", *helpers._INHERITED}

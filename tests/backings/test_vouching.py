@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
+from tests.backings.children import helping
 
 from strongroom.attestation.document import MOST_BYTES
 from strongroom.attestation.trust import MOST_PEM_BYTES, Attest, alone
@@ -112,9 +112,7 @@ def test_it_is_held_up_to_a_number(monkeypatch):
 def test_a_helper_that_dies_and_one_that_is_busy():
     async def use(asked, vouching):
         await told(vouching, FORGED)
-        [process] = [
-            each for each in psutil.Process().children() if helper.__name__ in each.cmdline()
-        ]
+        [process] = helping()
         process.suspend()
         waiting = asyncio.create_task(told(vouching))
         await asyncio.sleep(0.1)
