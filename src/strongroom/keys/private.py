@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from strongroom.keys import ec, edwards, mac, pqc, rsa
+from strongroom.keys.derive import KEY_BYTES
 from strongroom.keys.ec import EcKey
 from strongroom.keys.edwards import EdwardsKey
+from strongroom.keys.encoding import NotAKey
 from strongroom.keys.mac import MacKey
 from strongroom.keys.pqc import MlDsaKey, MlKemKey
 from strongroom.keys.rsa import RsaKey
@@ -82,6 +84,10 @@ def pair(spec: str) -> Pair:
 def imported(spec: str, material: bytes) -> bytes:
     """The secret that somebody else made, in our form; NotAKey if it is not of this spec."""
     match _family(spec):
+        case "SYMMETRIC":
+            if len(material) != KEY_BYTES:
+                raise NotAKey
+            return material
         case "RSA":
             return rsa.imported(spec, material)
         case "ECC" if spec == edwards.SPEC:

@@ -16,12 +16,9 @@ from strongroom.keys.mac import MacKey
 from strongroom.keys.pqc import MlKemKey
 from strongroom.keys.private import Pair, Private, Tool
 from strongroom.keys.rsa import RsaKey
-from strongroom.keys.specs import SYMMETRIC_DEFAULT
 
 Given = TypeVar("Given")
 Kind = TypeVar("Kind", bound=Tool)
-
-_SYMMETRIC_BYTES = 32
 
 
 class Work(msgspec.Struct, Generic[Given], frozen=True, array_like=True, tag=True):
@@ -104,10 +101,6 @@ class Unwrap(Work[bytes], frozen=True):
     def do(self, tool: Tool | None) -> bytes:  # noqa: ARG002
         """InvalidCiphertext if it does not open; IncorrectKeyMaterial if it is not of this spec."""
         material = wrapping.unwrap(self.wrapping, self.algorithm, self.wrapped)
-        if self.spec == SYMMETRIC_DEFAULT:
-            if len(material) != _SYMMETRIC_BYTES:
-                raise IncorrectKeyMaterial
-            return material
         try:
             return private.imported(self.spec, material)
         except NotAKey:

@@ -22,8 +22,7 @@ from strongroom.arn import partition_of
 from strongroom.backings.software import SoftwareBacking
 from strongroom.errors import Fault, SetupError
 from strongroom.keys import private
-from strongroom.keys.derive import KEY_BYTES
-from strongroom.keys.encoding import NotAKey, der_of_pem
+from strongroom.keys.encoding import der_of_pem
 from strongroom.keys.envelope import Material
 from strongroom.keys.hierarchy import material_id, new_material
 from strongroom.keys.private import Private
@@ -312,8 +311,7 @@ def _text(document: Document) -> str:
 def _fresh(key_id: str, spec: str) -> Material | Private:
     if spec == SYMMETRIC_DEFAULT:
         return new_material(key_id)
-    secret = private.fresh(spec)
-    return Private.of(material_id(key_id, secret), spec, secret)
+    return _of_secret(key_id, spec, private.fresh(spec))
 
 
 def _material(key_id: str, spec: str, text: str) -> Material | Private:
@@ -322,12 +320,15 @@ def _material(key_id: str, spec: str, text: str) -> Material | Private:
         text = text.strip()
         is_pem = text.startswith("-----BEGIN ") and text.endswith("-----")
         secret = der_of_pem(text.encode()) if is_pem else b64decode(text, validate=True)
-        if spec == SYMMETRIC_DEFAULT:
-            if len(secret) != KEY_BYTES:
-                raise NotAKey
-            return Material.of(material_id(key_id, secret), secret)
         if spec in private.IMPORTABLE:
             secret = private.imported(spec, secret)
-        return Private.of(material_id(key_id, secret), spec, secret)
+        return _of_secret(key_id, spec, secret)
     except ValueError:  # NotAKey, what is not base64, a seed of another length
         raise _Refused(f"its KeyMaterial is not that of a key of {spec}") from None
+
+
+def _of_secret(key_id: str, spec: str, secret: bytes) -> Material | Private:
+    named = material_id(key_id, secret)
+    if spec == SYMMETRIC_DEFAULT:
+        return Material.of(named, secret)
+    return Private.of(named, spec, secret)
