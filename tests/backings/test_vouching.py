@@ -35,9 +35,9 @@ class Asked:
         self._helpers = Helpers(1, lambda *_, **__: None)
         self.close = self._helpers.close
 
-    def __call__(self, *piece):
+    def result(self, *piece):
         self.count += 1
-        self._helpers(*piece)
+        return self._helpers.result(*piece)
 
 
 def run(use):

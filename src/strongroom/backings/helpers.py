@@ -86,6 +86,17 @@ class Helpers:
         pool = self._making if piece.work.makes_key else self._using
         pool(account, piece, told)
 
+    async def result(self, account: str, piece: Piece) -> Any:
+        """What a piece gives, or raises, for who can wait."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def told(outcome: Outcome) -> None:
+            if not done.cancelled():
+                done.set_result(outcome)
+
+        self(account, piece, told)
+        return (await done)()
+
     async def close(self) -> None:
         await asyncio.gather(self._using.close(), self._making.close())
 

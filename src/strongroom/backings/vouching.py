@@ -4,15 +4,14 @@ Their verdicts are held for a while, as what is read from the database is: what 
 `NotReady`, and whoever awaited that asks again.  Used on the loop's thread alone.
 """
 
-import asyncio
 from collections import OrderedDict
 from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
-from strongroom.attestation.document import read
+from strongroom.attestation.document import Document, read
 from strongroom.attestation.trust import Attest, Attested, attested
-from strongroom.backings.helpers import Helpers, Outcome
+from strongroom.backings.helpers import Helpers
 from strongroom.errors import NotReady, Validation
 from strongroom.keys.work import Piece
 
@@ -22,7 +21,7 @@ _MOST_HELD = 1_024
 
 class _Verdict(NamedTuple):
     at: float  # seconds since the epoch
-    refusal: str  # empty of a document that is believed
+    said: Attested | str  # or the words of the refusal
 
 
 class Vouching:
@@ -39,25 +38,27 @@ class Vouching:
 
         NotReady if that is not known yet.  `account` is the caller's, whose share of the helpers it takes.
         """
-        found = read(document)
         name = sha256(document).digest()
         verdict = self._held.get(name)
         if verdict is None or not verdict.at <= now < verdict.at + _SECONDS:
-            raise NotReady(partial(self._ask, name, account, document, now))
-        if verdict.refusal:
-            raise Validation(verdict.refusal)
-        return attested(found)
+            raise NotReady(partial(self._ask, name, account, read(document), document, now))
+        if isinstance(verdict.said, str):
+            raise Validation(verdict.said)
+        return verdict.said
 
-    async def _ask(self, name: bytes, account: str, document: bytes, now: float) -> None:
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def told(outcome: Outcome) -> None:
-            if not done.cancelled():
-                done.set_result(outcome)
-
-        self._helpers(account, Piece(Attest(self._pem, document, now), ""), told)
-        refusal: bytes = (await done)()
-        self._held[name] = _Verdict(now, refusal.decode())
+    async def _ask(
+        self, name: bytes, account: str, found: Document, document: bytes, now: float
+    ) -> None:
+        piece = Piece(Attest(self._pem, document, now), "")
+        refusal: bytes = await self._helpers.result(account, piece)
+        self._held[name] = _Verdict(now, refusal.decode() or _said(found))
         self._held.move_to_end(name)
         if len(self._held) > _MOST_HELD:
             self._held.popitem(last=False)
+
+
+def _said(believed: Document) -> Attested | str:
+    try:
+        return attested(believed)
+    except Validation as why:
+        return why.message

@@ -70,8 +70,13 @@ class Ledger(Interface):
     def writing(self, work: Callable[[Any], Any]) -> Any: ...
 
 
-SlowWork = Callable[[str, Any, Callable[[Outcome], None]], None]
-"""Has a piece of work of an account done elsewhere, and tells its outcome (`backings.helpers`)."""
+class SlowWork(Interface):
+    """Has a piece of work of an account done elsewhere (`backings.helpers`)."""
+
+    def __call__(self, account: str, piece: Any, told: Callable[[Outcome], None]) -> None: ...
+
+    async def result(self, account: str, piece: Any) -> Any:
+        """What it gave, or raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,19 +252,9 @@ class Dispatcher:
         try:
             return await self._write(work)
         except Slow as wanted:
-            call.made = await self._made(call.account, wanted.piece)
+            call.made = await self._slow_work.result(call.account, wanted.piece)
             call.resources.clear()
         return await self._write(work)
-
-    async def _made(self, account: str, piece: Any) -> Any:
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def told(outcome: Outcome) -> None:
-            if not done.cancelled():
-                done.set_result(outcome)
-
-        self._slow_work(account, piece, told)
-        return (await done)()
 
     async def _write(self, work: Callable[[Any], Any]) -> Any:
         loop = asyncio.get_running_loop()
