@@ -340,6 +340,112 @@ def test_a_rotation_on_demand_is_recorded_as_the_service_does_it(endpoint, kms, 
     assert before != after["CurrentKeyMaterialId"]
 
 
+def events_of(endpoint, key_id, skip=0):
+    """Name, Region and kind of what was recorded of a key in whatever Region, and the events."""
+    found = [
+        event for event in map(json.loads, lines(endpoint)) if key_id in str(event.get("resources"))
+    ][skip:]
+    return [(event["eventName"], event["awsRegion"]) for event in found], found
+
+
+def test_what_a_multi_region_key_does_is_recorded_in_each_region(endpoint, kms, region):
+    other = "eu-central-1"
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]
+    there = key["Arn"].replace(region, other)
+    kms.enable_key_rotation(KeyId=key["KeyId"])  # nobody to synchronize with
+    _, before = events_of(endpoint, key["KeyId"])
+    kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion=other, Description="d")
+    names, found = events_of(endpoint, key["KeyId"], len(before))
+    assert names == [
+        ("ReplicateKey", region),
+        ("CreateKey", other),
+        ("SynchronizeMultiRegionKey", region),
+    ]
+    replicated, created, synchronized = found
+    by_kms = {"invokedBy": "kms.amazonaws.com"}
+    assert created["userIdentity"] == replicated["userIdentity"] | by_kms
+    assert created["requestID"] == replicated["requestID"]
+    assert created["requestParameters"] == {
+        "description": "d",
+        "keyUsage": "ENCRYPT_DECRYPT",
+        "customerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "keySpec": "SYMMETRIC_DEFAULT",
+        "origin": "AWS_KMS",
+        "bypassPolicyLockoutSafetyCheck": False,
+        "multiRegion": True,
+    }
+    shown = replicated["responseElements"]["replicaKeyMetadata"]
+    assert created["responseElements"] == {"keyMetadata": shown}
+    assert shown["arn"] == there == created["resources"][0]["ARN"]
+    assert len({event["eventID"] for event in found}) == len(found)
+    assert {
+        made: synchronized[made]
+        for made in (
+            "userIdentity",
+            "requestParameters",
+            "responseElements",
+            "eventType",
+            "sourceIPAddress",
+            "userAgent",
+            "readOnly",
+        )
+    } == {
+        "userIdentity": {"accountId": ACCOUNT, "invokedBy": "AWS Internal"},
+        "requestParameters": None,
+        "responseElements": {"keyId": key["Arn"]},
+        "eventType": "AwsApiCall",
+        "sourceIPAddress": "AWS Internal",
+        "userAgent": "AWS Internal",
+        "readOnly": False,
+    }
+    assert "serviceEventDetails" not in synchronized
+    assert [each["ARN"] for each in synchronized["resources"]] == [key["Arn"]]
+
+    _, before = events_of(endpoint, key["KeyId"])
+    with pytest.raises(ClientError):
+        kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion=other)
+    kms.disable_key_rotation(KeyId=key["KeyId"])
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    kms.disable_key(KeyId=key["KeyId"])  # its own alone
+    kms.enable_key(KeyId=key["KeyId"])
+    kms.update_primary_region(KeyId=key["KeyId"], PrimaryRegion=other)
+    names, found = events_of(endpoint, key["KeyId"], len(before))
+    assert names == [
+        ("ReplicateKey", region),
+        ("DisableKeyRotation", region),
+        ("SynchronizeMultiRegionKey", region),
+        ("RotateKeyOnDemand", region),
+        ("RotateKey", region),
+        ("SynchronizeMultiRegionKey", region),
+        ("DisableKey", region),
+        ("EnableKey", region),
+        ("UpdatePrimaryRegion", region),
+        ("UpdatePrimaryRegion", other),
+    ]
+    here, moved = found[-2:]
+    assert (here["requestParameters"], here["responseElements"]) == (
+        {"keyId": key["KeyId"], "primaryRegion": other},
+        {"keyId": key["Arn"]},
+    )
+    assert (moved["requestParameters"], moved["responseElements"]) == (
+        {"keyId": there, "primaryRegion": other},
+        {"keyId": there},
+    )
+    assert moved["eventType"] == "AwsApiCall"
+    assert [each["ARN"] for each in moved["resources"]] == [there]
+
+
+def test_a_rotation_by_itself_is_synchronized(endpoint, kms, region):
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]
+    kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-central-1")
+    kms.enable_key_rotation(KeyId=key["KeyId"], RotationPeriodInDays=90)
+    move(endpoint, 91 * DAY)
+    _, found = events_of(endpoint, key["KeyId"])
+    own = [event["eventName"] for event in found if event["sourceIPAddress"] == "AWS Internal"]
+    asked = ["SynchronizeMultiRegionKey"] * 2  # for the replica and the schedule
+    assert sorted(own) == ["RotateKey", *asked, "SynchronizeMultiRegionKey"]
+
+
 def test_no_secret_is_ever_recorded(endpoint, kms):
     plaintext = secrets.token_bytes(48)
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]

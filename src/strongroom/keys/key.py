@@ -66,6 +66,10 @@ class Key:
     def is_replica(self) -> bool:
         return self.regions is not None and self.regions.primary != self.region
 
+    @property
+    def has_replicas(self) -> bool:
+        return self.regions is not None and not self.is_replica and bool(self.regions.replicas)
+
     def require_primary(self) -> Regions:
         """UnsupportedOperation unless it is the primary of a multi-Region key."""
         if self.regions is None or self.is_replica:

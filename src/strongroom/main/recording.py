@@ -15,7 +15,7 @@ from strongroom.errors import Unavailable
 from strongroom.server.dispatch import refusal
 from strongroom.server.exchange import Exchange
 from strongroom.server.operations import Endpoint
-from strongroom.services.call import Call
+from strongroom.services.call import Call, Elsewhere
 from strongroom.wire import faults, redaction
 
 _UNROUTED = Kind("strongroom.unknown", "Unknown", read_only=True)
@@ -35,19 +35,24 @@ class Recording:
         count: Callable[[Exchange], None],
         note: Callable[[Exchange], None],
         now: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         self._append = append
         self._count = count
         self._note = note
         self._now = now
+        self._new_id = new_id
         self._record = Recorder().record
         self._kinds: dict[Endpoint | None, Kind] = {}
 
     def __call__(self, exchange: Exchange) -> None:
         """Record, and answer once that is done; what succeeded is a usage of its keys."""
-        if exchange.fault is None:
-            self._note(exchange)
         self._append(self._event(exchange), partial(self._released, exchange))
+        if exchange.fault is None:
+            call = exchange.call
+            if call is not None and call.elsewhere is not None:
+                self._append(self._event_elsewhere(exchange, call, call.elsewhere), nobody_waits)
+            self._note(exchange)
 
     def _released(self, exchange: Exchange, written: bool) -> None:
         answer = exchange.answer
@@ -85,6 +90,29 @@ class Recording:
             host=headers.get(b"host", b""),
         )
 
+    def _event_elsewhere(self, exchange: Exchange, call: Call, elsewhere: Elsewhere) -> bytes:
+        """As CloudTrail has it of UpdatePrimaryRegion: KMS asks itself there, for the same caller."""
+        request, key = exchange.request, elsewhere.key
+        identity = call.who.identity_json or _ANONYMOUS
+        return self._record(
+            _change(elsewhere.operation),
+            b'%b,"invokedBy":"kms.amazonaws.com"}' % identity[:-1],
+            at=self._now(),
+            region=key.region,
+            source_ip=request.peer,
+            user_agent=request.headers.get(b"user-agent", b""),
+            request_id=exchange.id,
+            event_id=event_of(self._new_id()),
+            account=call.account,
+            request=redaction.of(elsewhere.asked),
+            response=with_key(_NULL, key.arn)
+            if elsewhere.given is None
+            else redaction.of(elsewhere.given),
+            resources=resources([key.arn]),
+            tls=request.tls,
+            host=request.headers.get(b"host", b""),
+        )
+
     def _kind(self, endpoint: Endpoint | None) -> Kind:
         if endpoint is None:
             return _UNROUTED
@@ -93,9 +121,17 @@ class Recording:
         return kind
 
 
+def nobody_waits(_written: bool) -> None:
+    """For a record that no answer waits for."""
+
+
+@lru_cache(maxsize=16)
+def _change(operation: str) -> Kind:
+    return Kind("kms.amazonaws.com", operation, read_only=False)
+
+
 def _parameters(exchange: Exchange) -> bytes:
-    asked = exchange.asked
-    return _NULL if asked is None else redaction.parameters(type(asked))(asked)
+    return _NULL if exchange.asked is None else redaction.of(exchange.asked)
 
 
 def _elements(exchange: Exchange) -> bytes:
@@ -105,14 +141,15 @@ def _elements(exchange: Exchange) -> bytes:
     given, endpoint = exchange.given, exchange.endpoint
     if exchange.fault is not None or endpoint is None or not endpoint.shows_answer:
         return _NULL
-    shown = _NULL if given is None else redaction.parameters(type(given))(given)
+    shown = _NULL if given is None else redaction.of(given)
     if not endpoint.names_key or exchange.call is None:
         return shown
     key = next((arn for arn in exchange.call.resources if ":key/" in arn), None)
-    return shown if key is None else _with_key(shown, key)
+    return shown if key is None else with_key(shown, key)
 
 
-def _with_key(shown: bytes, arn: str) -> bytes:
+def with_key(shown: bytes, arn: str) -> bytes:
+    """Response elements, and the ARN of the key beside them."""
     before = b"{" if shown == _NULL else shown[:-1] + b","
     return b'%b"keyId":%b}' % (before, event.quoted(arn))
 

@@ -6,10 +6,8 @@ Everything a worker holds is made here and closed here, in the reverse order.
 import asyncio
 import gc
 import itertools
-import json
 import os
 import signal
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,9 +18,7 @@ from typing import Any
 import uvloop
 
 from strongroom import jobs
-from strongroom.audit import event
-from strongroom.audit.event import Kind, Recorder
-from strongroom.audit.identifiers import event_of, identifiers
+from strongroom.audit.identifiers import identifiers
 from strongroom.audit.trail import Trail
 from strongroom.backings.helpers import Helpers
 from strongroom.backings.software import SoftwareBacking
@@ -35,14 +31,13 @@ from strongroom.issuers.sources import Source
 from strongroom.jobs import Done
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey, audit_key
-from strongroom.keys.key import Key
-from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.session import session_key
 from strongroom.main import services
 from strongroom.main.counting import Counting
 from strongroom.main.principals import Credentials, Principals
-from strongroom.main.recording import Recording, resources
+from strongroom.main.recording import Recording, nobody_waits
+from strongroom.main.service_events import ServiceEvents
 from strongroom.main.usage import Noted
 from strongroom.server.dispatch import Dispatcher, Threads
 from strongroom.server.exchange import Exchange
@@ -150,7 +145,9 @@ class Worker:
         self._away = ""  # why the database did not answer when it was last asked
         self._said: dict[str, str] = {}  # what went wrong with each upkeep when last tried
         self._new_id = identifiers().__next__
-        self._records_own = Recorder().record
+        self._service_events = ServiceEvents(
+            partial(self._trail.append, release=nobody_waits), self._new_id
+        )
         offered = [
             services.offered_kms(
                 self._registry,
@@ -180,7 +177,13 @@ class Worker:
             ledger=Ledger(self._store),
             threads=self._threads,
             slow_work=self._helpers,
-            record=Recording(self._trail.append, self._counting.ended, self._note, clock.true_now),
+            record=Recording(
+                self._trail.append,
+                self._counting.ended,
+                self._note,
+                clock.true_now,
+                self._new_id,
+            ),
             log=log,
             new_id=self._new_id,
             now=clock.now,
@@ -238,52 +241,14 @@ class Worker:
     def _do_what_is_due(self) -> Done:
         """Do what is due, and record it; runs in the writing thread."""
         done = jobs.do_what_is_due(self._store, self._backing, self._now)
-        for key in done.deleted:
-            self._record_own(_DELETED, key, _json({"keyId": key.id}))
-        for key in done.rotated:
-            before = list(key.materials)[-2]
-            self._record_rotation(key, RotationType.AUTOMATIC, before, key.current_id)
-        for key, gone in done.expired:
-            details = {"keyId": key.id, "keyMaterialId": gone.material_id.hex()}
-            self._record_own(_EXPIRED, key, _json(details))
+        self._loop.call_soon_threadsafe(self._service_events.of_jobs, done)
         return done
 
     def _note(self, exchange: Exchange) -> None:
         """See to what a request that succeeded brings besides its answer."""
         self._usage.note(exchange)
-        if exchange.call is not None and exchange.call.rotated is not None:
-            key, current = exchange.call.rotated
-            self._record_rotation(key, RotationType.ON_DEMAND, key.current_id, current)
-
-    def _record_rotation(
-        self, key: Key, rotation_type: RotationType, before: bytes, current: bytes
-    ) -> None:
-        details = {
-            "keyId": key.id,
-            "rotationType": rotation_type.value,
-            "keyOrigin": key.origin.value,
-            "previousKeyMaterialId": before.hex(),
-            "currentKeyMaterialId": current.hex(),
-        }
-        self._record_own(_ROTATED, key, _json(details))
-
-    def _record_own(self, kind: Kind, key: Key, details: bytes) -> None:
-        """Record what the service did by itself."""
-        identifier = self._new_id()
-        record = self._records_own(
-            kind,
-            event.internal(key.account),
-            at=time.time(),
-            region=key.region,
-            source_ip="AWS Internal",
-            user_agent=b"AWS Internal",
-            request_id=identifier,
-            event_id=event_of(identifier),
-            account=key.account,
-            resources=resources([key.arn]),
-            service_details=details,
-        )
-        self._loop.call_soon_threadsafe(self._trail.append, record, _nobody_waits)
+        if exchange.call is not None:
+            self._service_events.of_call(exchange.call)
 
     async def close(self) -> None:
         await self._helpers.close()
@@ -295,22 +260,6 @@ class Worker:
         self._threads.writing.shutdown()
         self._issuers.close()
         self._store.close()
-
-
-_DELETED = Kind("kms.amazonaws.com", "DeleteKey", read_only=False, event_type="AwsServiceEvent")
-_ROTATED = Kind("kms.amazonaws.com", "RotateKey", read_only=False, event_type="AwsServiceEvent")
-_EXPIRED = Kind(
-    "kms.amazonaws.com", "DeleteExpiredKeyMaterial", read_only=False, event_type="AwsServiceEvent"
-)
-
-
-def _json(details: dict[str, str]) -> bytes:
-    """What CloudTrail calls `serviceEventDetails`."""
-    return json.dumps(details, separators=(",", ":")).encode()
-
-
-def _nobody_waits(_written: bool) -> None:
-    pass
 
 
 def run_worker(place: Place, settings: Settings) -> None:

@@ -15,10 +15,20 @@ from strongroom.policy.layers import Layers, Question
 from strongroom.policy.told import recorded
 from strongroom.policy.variables import Context
 from strongroom.services.principal import Principal
+from strongroom.wire.shape import Shape
 
 Given = TypeVar("Given")
 
 _MOST_EXPLANATION = 24 * 1024  # bytes; CloudTrail's additionalEventData has at most 28 KB
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """What a call has done in another Region, and is recorded there too, as an operation of its own."""
+
+    operation: str
+    key: Key
+    asked: Shape
+    given: Shape | None  # None: CloudTrail shows the key's ARN
 
 
 class Call(msgspec.Struct):
@@ -37,6 +47,10 @@ class Call(msgspec.Struct):
         b""  # what an attestation document said of whom the answer is for, JSON, likewise
     )
     rotated: tuple[Key, bytes] | None = None  # on demand: as it was, and its material now; likewise
+    shared: Key | None = (
+        None  # a primary key, if what it shares with its replicas is another now; likewise
+    )
+    elsewhere: Elsewhere | None = None  # likewise
     made: Any = None  # what `Slow` work gave
     explanation: bytes = b""  # why the caller was denied, JSON (`policy.told`), likewise
 

@@ -48,6 +48,11 @@ def parameters(struct: type[Shape]) -> Callable[[Shape], bytes]:
     return recorded
 
 
+def of(shape: Shape) -> bytes:
+    """The JSON that may be recorded of it."""
+    return parameters(type(shape))(shape)
+
+
 class _Shown(NamedTuple):
     member: Member
     show: Show | None  # None: as it is

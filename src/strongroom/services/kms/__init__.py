@@ -87,7 +87,9 @@ OPERATIONS: dict[str, Operation] = {
     "UntagResource": Operation(tags.untag_resource, _WRITING, read_only=False, names_key=True),
     "UpdateAlias": Operation(aliases.update_alias, _WRITING, read_only=False, names_key=True),
     "UpdateKeyDescription": Operation(lifecycle.update_key_description, _WRITING, read_only=False),
-    "UpdatePrimaryRegion": Operation(replication.update_primary_region, _WRITING, read_only=False),
+    "UpdatePrimaryRegion": Operation(
+        replication.update_primary_region, _WRITING, read_only=False, names_key=True
+    ),
     "Verify": Operation(signing.verify, _MEMORY, read_only=True),
     "VerifyMac": Operation(signing.verify_mac, _MEMORY, read_only=True),
 }

@@ -22,7 +22,7 @@ from strongroom.keys import states
 from strongroom.keys.key import Key
 from strongroom.keys.specs import Origin
 from strongroom.keys.states import KeyState
-from strongroom.services.call import Call
+from strongroom.services.call import Call, Elsewhere
 from strongroom.services.circumstances import Value
 from strongroom.services.kms import access, lifecycle, metadata, policies
 from strongroom.services.kms.circumstances import of_bypass, of_new_key
@@ -30,6 +30,8 @@ from strongroom.services.kms.identifiers import id_or_arn
 from strongroom.services.kms.tags import with_tags
 from strongroom.services.kms.world import KmsBooks
 from strongroom.wire.shapes.kms import (
+    CreateKeyRequest,
+    CreateKeyResponse,
     ReplicateKeyRequest,
     ReplicateKeyResponse,
     UpdatePrimaryRegionRequest,
@@ -85,8 +87,13 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
     kept_replica = kms.books.key(primary.account, region, primary.id)
     if kept_replica is None:
         raise LookupError(f"the replica of key {primary.id} is gone")
+    shown = metadata.of_new_replica(kept_replica)
+    call.shared = replace(primary, regions=kept_replica.regions)
+    call.elsewhere = Elsewhere(
+        "CreateKey", kept_replica, _as_creation(rq, primary), CreateKeyResponse(KeyMetadata=shown)
+    )
     return ReplicateKeyResponse(
-        ReplicaKeyMetadata=metadata.of_new_replica(kept_replica),
+        ReplicaKeyMetadata=shown,
         ReplicaPolicy=policies.shown(kms, kept_replica),
         ReplicaTags=rq.Tags or None,
     )
@@ -109,6 +116,25 @@ def update_primary_region(kms: KmsBooks, call: Call, rq: UpdatePrimaryRegionRequ
     access.require(kms, there, "UpdatePrimaryRegion", replica, lambda: besides)
     states.require("UpdatePrimaryRegion", replica.state, replica.arn)
     kms.books.put_primary(key, replica)
+    asked = msgspec.structs.replace(rq, KeyId=replica.arn)
+    call.elsewhere = Elsewhere("UpdatePrimaryRegion", replica, asked, None)
+
+
+def _as_creation(rq: ReplicateKeyRequest, primary: Key) -> CreateKeyRequest:
+    as_primary = {
+        "KeyUsage": primary.usage.value,
+        "CustomerMasterKeySpec": primary.spec,
+        "KeySpec": primary.spec,
+        "Origin": primary.origin.value,
+    }
+    return msgspec.structs.replace(
+        msgspec.convert(as_primary, CreateKeyRequest),
+        Policy=rq.Policy,
+        Description=rq.Description or "",
+        BypassPolicyLockoutSafetyCheck=bool(rq.BypassPolicyLockoutSafetyCheck),
+        Tags=rq.Tags,
+        MultiRegion=True,
+    )
 
 
 def _of_creation(rq: ReplicateKeyRequest, primary: Key) -> dict[str, Value]:

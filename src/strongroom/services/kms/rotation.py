@@ -43,7 +43,7 @@ def enable_key_rotation(kms: KmsBooks, call: Call, rq: EnableKeyRotationRequest)
     )
     _require_automatic(key)
     states.require("EnableKeyRotation", key.state, key.arn)
-    kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
+    call.shared = kms.books.change_key(key, rotation=rotation.schedule(days, call.now))
 
 
 def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationRequest) -> None:
@@ -51,7 +51,7 @@ def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationReques
     access.require(kms, call, "DisableKeyRotation", key)
     _require_automatic(key)
     states.require("DisableKeyRotation", key.state, key.arn)
-    kms.books.change_key(key, rotation=None)
+    call.shared = kms.books.change_key(key, rotation=None)
 
 
 def get_key_rotation_status(
