@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -373,8 +374,7 @@ def id_of(call):
 
 
 @pytest.fixture(scope="module")
-def asker(scene):
-    """A user who may do everything, but what a statement denies, and two keys that leave it to IAM."""
+def asker_made(scene):
     iam, kms = scene.client("iam"), scene.client("kms")
     iam.create_user(UserName="asker")
     made = iam.create_access_key(UserName="asker")["AccessKey"]
@@ -389,6 +389,14 @@ def asker(scene):
         {"Origin": "EXTERNAL"},
     )
     return credentials, [kms.create_key(**wish)["KeyMetadata"]["Arn"] for wish in wishes]
+
+
+@pytest.fixture
+def asker(scene, asker_made):
+    """A user who may do everything, but what a statement denies, and keys that leave it to IAM."""
+    yield asker_made
+    with suppress(ClientError):  # nobody who may do anything, to other tests
+        scene.client("iam").delete_user_policy(UserName="asker", PolicyName="use")
 
 
 def permit(scene, *statements):

@@ -378,3 +378,19 @@ def test_a_replica_that_is_gone_may_be_made_again(apart):
     move(apart, 8 * DAY)
     made.replicate()
     assert made.kms[1].decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage"),
+    [
+        ("HMAC_224", "GENERATE_VERIFY_MAC"),
+        ("ECC_SECG_P256K1", "SIGN_VERIFY"),
+        ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
+        ("ML_DSA_87", "SIGN_VERIFY"),
+        ("ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"),
+    ],
+)
+def test_every_kind_of_key_has_replicas(kms, spec, usage):
+    key = kms.create_key(MultiRegion=True, KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+    made = kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-central-1")
+    assert made["ReplicaKeyMetadata"]["KeySpec"] == spec

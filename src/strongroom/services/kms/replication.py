@@ -7,6 +7,7 @@ is, and nothing about the two is ever out of step.
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -121,19 +122,19 @@ def update_primary_region(kms: KmsBooks, call: Call, rq: UpdatePrimaryRegionRequ
 
 
 def _as_creation(rq: ReplicateKeyRequest, primary: Key) -> CreateKeyRequest:
-    as_primary = {
+    as_primary: dict[str, Any] = {
         "KeyUsage": primary.usage.value,
         "CustomerMasterKeySpec": primary.spec,
         "KeySpec": primary.spec,
         "Origin": primary.origin.value,
     }
-    return msgspec.structs.replace(
-        msgspec.convert(as_primary, CreateKeyRequest),
+    return CreateKeyRequest(
         Policy=rq.Policy,
         Description=rq.Description or "",
         BypassPolicyLockoutSafetyCheck=bool(rq.BypassPolicyLockoutSafetyCheck),
         Tags=rq.Tags,
         MultiRegion=True,
+        **as_primary,
     )
 
 
