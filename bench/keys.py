@@ -147,7 +147,7 @@ def _filled(data: Path, count: int) -> Filled:
     account = init(data)
     folder = Folder(data)
     root = folder.open_root_key(None, lambda: "")
-    store = open_store(folder, root, Page.blank())
+    store = open_store(folder.file, root, Page.blank())
     backing = SoftwareBacking()
     with store.reading() as books:
         credential = books.credential(account.key_id)

@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.postgresql import Server
 
 from strongroom.backings.software import SoftwareBacking
 from strongroom.services import principal
@@ -21,11 +22,38 @@ def root():
 
 
 @pytest.fixture
-def database(tmp_path):
+def sqlite(tmp_path):
+    """A database in a file."""
     database = Database(tmp_path / "strongroom.db")
     migrate(database)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server of PostgreSQL, and the address of a database in it that has our tables and is not used."""
+    server = Server()
+    template = server.new()
+    database = Database(template)
+    migrate(database)
+    database.close()
+    yield server, template
+    server.stop()
+
+
+@pytest.fixture
+def in_postgresql(postgresql):
+    server, template = postgresql
+    database = Database(server.copy(template))
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "in_postgresql"])
+def database(request):
+    """A database of each sort: what is asked of one is asked of both."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from strongroom.errors import SetupError
-from strongroom.storage import migrations, schema
+from strongroom.storage import changes, migrations, schema
 from strongroom.storage.database import Database
 from strongroom.storage.migrations import TooNew, Unmarked, at_current, migrate, upgrade
 
@@ -29,36 +29,50 @@ def test_the_migrations_make_what_the_schema_says(migrated):
     assert at_current(migrated)
 
 
-def test_a_new_database_is_as_if_it_had_been_migrated(database, migrated):
-    assert structure(database) == structure(migrated)
+def test_a_new_database_is_as_if_it_had_been_migrated(sqlite, migrated):
+    assert structure(sqlite) == structure(migrated)
 
 
 def structure(database):
     """Tables with their columns, keys and indexes, in the words of SQLite."""
     with database.reading() as connection:
-        rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        rows = connection.exec_driver_sql(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name != 'sqlite_sequence'"
+        )
         return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
 
 
 LATER = {
-    "0001": ("organization", "iam_role_deletions", "imports", "primaries", "last_usage"),
-    "0002": ("iam_role_deletions", "imports", "primaries", "last_usage"),
-    "0003": ("imports", "primaries", "last_usage"),
+    "0001": ("organization", "iam_role_deletions", "imports", "primaries", "last_usage", "epoch"),
+    "0002": ("iam_role_deletions", "imports", "primaries", "last_usage", "epoch"),
+    "0003": ("imports", "primaries", "last_usage", "epoch"),
+    "0004": ("epoch",),
 }
 """How the names of the tables begin that a revision has not."""
 
 
+OLD_CHANGES = """CREATE TABLE changes (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, kind VARCHAR(16) NOT NULL,
+    account VARCHAR(12) NOT NULL, region VARCHAR(64) NOT NULL, name VARCHAR(256) NOT NULL)"""
+
+
 @pytest.mark.parametrize("revision", LATER)
-def test_an_older_database_is_brought_up(database, migrated, revision):
+def test_an_older_database_is_brought_up(sqlite, migrated, revision):
     with migrated.writing() as connection:
         for table in schema.metadata.sorted_tables:
             if table.name.startswith(LATER[revision]):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        connection.exec_driver_sql("DROP TABLE changes")
+        connection.exec_driver_sql(OLD_CHANGES)
+        connection.exec_driver_sql("INSERT INTO changes VALUES (41, 'key', '', '', '')")
+        connection.exec_driver_sql("DELETE FROM changes")
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     assert not at_current(migrated)
     migrate(migrated)
     assert at_current(migrated)
-    assert structure(database) == structure(migrated)
+    assert structure(sqlite) == structure(migrated)
+    with migrated.reading() as connection:
+        assert changes.last(connection) == 41  # numbers go on
 
 
 def test_the_schemas_revision_is_the_last_one():
@@ -101,8 +115,8 @@ def test_tables_that_are_not_ours_are_left_alone(tmp_path):
     database.close()
 
 
-def test_durability_is_as_promised(database):
-    with database.reading() as connection:
+def test_durability_is_as_promised(sqlite):
+    with sqlite.reading() as connection:
         for pragma, value in (
             ("journal_mode", "wal"),
             ("synchronous", 2),  # FULL

@@ -17,7 +17,7 @@ from keeping import (
     keep_organization,
 )
 
-from strongroom.errors import NotReady
+from strongroom.errors import NotReady, Unavailable
 from strongroom.keys.credential import Credential
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
@@ -550,3 +550,52 @@ def test_a_key_that_changes_makes_no_new_principals(store, page, threads, backin
         assert registry.organizations == before
 
     asyncio.run(scenario())
+
+
+def test_what_was_not_compared_for_too_long_is_compared_first(store, page, backing, threads):
+    async def scene():
+        registry = Registry(store, page, threads, staleness=0.2)
+        key = keep_key(store, backing)
+        assert (await ask(registry, finding(key))).enabled
+        elsewhere = Store(store._database, store._root, Page.blank())  # nothing tells of it here
+        disable(elsewhere, key)
+        assert finding(key)(registry).enabled
+        await asyncio.sleep(0.25)
+        with pytest.raises(NotReady):
+            registry.require_current()
+        assert not (await ask(registry, finding(key))).enabled
+
+    asyncio.run(scene())
+
+
+def test_a_database_that_hangs_is_not_waited_for_longer_than_that(store, page, backing, threads):
+    async def scene():
+        registry = Registry(store, page, threads, staleness=0.2)
+        key = keep_key(store, backing)
+        await ask(registry, finding(key))
+        answers, release = registry._changes, threading.Event()
+        registry._changes = lambda: release.wait(10) and answers()
+        await asyncio.sleep(0.25)
+        began = asyncio.get_running_loop().time()
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="does not say what has changed"):
+                await ask(registry, finding(key))
+        assert asyncio.get_running_loop().time() < began + 5
+        release.set()
+        assert (await ask(registry, finding(key))).enabled
+
+    asyncio.run(scene())
+
+
+def test_a_database_that_went_back_is_not_believed(store, page, backing, threads):
+    async def scene():
+        registry = Registry(store, page, threads, staleness=0.2)
+        key = keep_key(store, backing)
+        await ask(registry, finding(key))
+        with store.writing() as books:
+            books.connection.exec_driver_sql("UPDATE epoch SET number = number - 1")
+        await asyncio.sleep(0.25)
+        with pytest.raises(Unavailable, match="an older one than it was"):
+            await ask(registry, finding(key))
+
+    asyncio.run(scene())

@@ -142,7 +142,7 @@ def cheap_seal(root):
 def folder(tmp_path, root):
     folder = Folder(tmp_path / "data")
     folder.make()
-    folder.database.write_bytes(b"x")
+    folder.file.write_bytes(b"x")
     where = tmp_path / "root-key"
     rootkey.write_file(where, root)
     folder.describe(root, {"kind": "file", "path": str(where)})
@@ -174,7 +174,7 @@ def test_the_root_key_of_another_folder(folder, tmp_path):
 def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
     folder = Folder(tmp_path / "data")
     folder.make()
-    folder.database.write_bytes(b"x")
+    folder.file.write_bytes(b"x")
     folder.describe(root, {"kind": "passphrase", "argon2id": cheap_seal(root)})
     assert root == folder.open_root_key(None, lambda: "correct horse battery")
     with pytest.raises(RootKeyError, match="passphrase is wrong"):
@@ -203,18 +203,18 @@ def test_a_description_that_is_none(folder, text, said):
 
 
 def test_a_folder_without_its_database(folder):
-    for lose in (lambda: folder.database.write_bytes(b""), folder.database.unlink):
+    for lose in (lambda: folder.file.write_bytes(b""), folder.file.unlink):
         lose()
         with pytest.raises(FolderError, match="a new one in its place would lose every key"):
             folder.open_root_key(None, never)
-    assert not folder.database.exists()
+    assert not folder.file.exists()
 
 
 def test_a_folder_without_its_description(folder):
     folder.description.unlink()
     with pytest.raises(FolderError, match="cannot be made anew"):
         folder.open_root_key(None, never)
-    folder.database.unlink()
+    folder.file.unlink()
     with pytest.raises(FolderError, match="is not a data folder"):
         folder.open_root_key(None, never)
 

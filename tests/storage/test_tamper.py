@@ -36,6 +36,11 @@ THEIR_CREDENTIAL = Credential("AKIACCCCCCCCCCCCCCCC", "u" * 40, STRANGER[0])
 IDENTITIES = ((HERE[0], "one"), (HERE[0], "two"), (STRANGER[0], "one"))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("in_postgresql", marks=pytest.mark.long)])
+def database(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def kept(store, backing):
     """Two of everything in one place, and one of everything in two others."""

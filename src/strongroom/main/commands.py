@@ -184,6 +184,14 @@ def init(
     account: Annotated[
         str | None, typer.Option("--account", metavar="DIGITS", help="Else drawn at random.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="postgresql://...",
+            help="An empty database of PostgreSQL, as libpq writes it; else a file in the folder.",
+        ),
+    ] = None,
 ) -> None:
     """Make a data folder, and print its first access key, once."""
     with _one_sentence():
@@ -196,7 +204,7 @@ def init(
         if passphrase or passphrase_file is not None:
             ask = lambda: read_passphrase(passphrase_file, new=True)  # noqa: E731
         where = root_key or default_root_key(data)
-        credential = lay(data, account, where, ask)
+        credential = lay(data, account, where, ask, database)
     say(f"made {data} for account {account}")
     if ask is None:
         say(
@@ -206,6 +214,28 @@ def init(
         say("its root key opens with the passphrase: without it, all is lost")
     _show_once(credential.key_id, credential.secret)
     say(f"serve it with: strongroom serve --data {data}")
+
+
+@app.command()
+def join(
+    data: Data,
+    like: Annotated[
+        Path,
+        typer.Option(
+            "--like",
+            metavar="FILE",
+            help="The `strongroom.json` of a node that there is, or a copy.",
+        ),
+    ],
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Make the data folder of a further node, on the database of one that there is."""
+    with _one_sentence():
+        from strongroom.main import foundation
+
+        foundation.join(data, like, root_key, lambda: read_passphrase(passphrase_file))
+    say(f"made {data}, a node of the same keys; serve it with: strongroom serve --data {data}")
 
 
 @app.command()
@@ -224,6 +254,15 @@ def serve(
     cache_keys: Annotated[
         int, typer.Option("--cache-keys", min=100, help="Keys each worker holds in memory.")
     ] = 20_000,
+    staleness: Annotated[
+        float,
+        typer.Option(
+            "--staleness",
+            metavar="SECONDS",
+            min=0.5,
+            help="How long keys, policies and grants are believed without hearing from the database.",
+        ),
+    ] = 1.0,
     audit_durable: Annotated[
         bool, typer.Option("--audit-durable", help="Answer only when the record is on the disk.")
     ] = False,
@@ -256,6 +295,7 @@ def serve(
             root_key=root_key,
             passphrase=lambda: read_passphrase(passphrase_file),
             cache_keys=cache_keys,
+            staleness=staleness,
             audit_durable=audit_durable,
             connections=connections,
             metrics=metrics,

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from strongroom.errors import Fault
 from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
-from strongroom.storage.database import Database
+from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
 from strongroom.storage.migrations import at_current, is_unmarked
 from strongroom.storage.page import Page
@@ -57,12 +58,13 @@ def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) ->
         yield Finding("root key", "ill", str(failure))
         return
     yield Finding("root key opens and is this folder's", "well")
-    damage = _damage(folder)
+    database = folder.database
+    damage = _damage(database) if isinstance(database, Path) else _away(database)
     if damage:
-        yield Finding("database", "ill", f"{damage}; stop the server and restore a backup")
+        yield Finding("database", "ill", damage)
         return
-    yield Finding("database is whole", "well")
-    yield from _rows(folder, root)
+    yield Finding("database is whole" if isinstance(database, Path) else "database answers", "well")
+    yield from _rows(database, root)
     yield from _audit(folder, root)
 
 
@@ -98,21 +100,32 @@ def _service(folder: Folder) -> Finding:
         return Finding("lock", "ill", str(failure))
 
 
-def _damage(folder: Folder) -> str:
-    """What SQLite's own check says, or nothing."""
+def _away(address: str) -> str:
+    """Why PostgreSQL cannot be reached, or nothing."""
     try:
-        connection = sqlite3.connect(f"{folder.database.as_uri()}?mode=ro", uri=True)
+        with closing(Database(address)) as database:
+            database.require()
+    except DatabaseError as failure:
+        return str(failure)
+    return ""
+
+
+def _damage(file: Path) -> str:
+    """What SQLite's own check says, and what to do, or nothing."""
+    do = "stop the server and restore a backup"
+    try:
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
         try:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         finally:
             connection.close()
     except sqlite3.DatabaseError as failure:
-        return f"it cannot be read: {failure}"
-    return "" if verdict == "ok" else f"it is damaged: {' '.join(verdict.split())}"
+        return f"it cannot be read: {failure}; {do}"
+    return "" if verdict == "ok" else f"it is damaged: {' '.join(verdict.split())}; {do}"
 
 
-def _rows(folder: Folder, root: RootKey) -> Iterator[Finding]:
-    database = Database(folder.database)
+def _rows(where: Path | str, root: RootKey) -> Iterator[Finding]:
+    database = Database(where)
     try:
         if is_unmarked(database):
             yield Finding(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
-from strongroom.storage.database import Database
-from strongroom.storage.folder import Folder
-from strongroom.storage.migrations import migrate
+from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.folder import Description, Folder, FolderError
+from strongroom.storage.migrations import at_current, is_empty, migrate
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
 from strongroom.storage.store import Store
@@ -31,16 +31,24 @@ def new_credential(account: str) -> Credential:
 
 
 def lay(
-    data: Path, account: str, root_key: Path, passphrase: Callable[[], str] | None
+    data: Path,
+    account: str,
+    root_key: Path,
+    passphrase: Callable[[], str] | None,
+    address: str | None = None,
 ) -> Credential:
     """Make a data folder with one account, and its root user's first access key.
 
-    Its root key is sealed by a passphrase, if one is given, or else in the file `root_key`.
-    FolderError or RootKeyError, with nothing changed, where there is something already.
+    Its root key is sealed by a passphrase, if one is given, or else in the file `root_key`; its database
+    is a file in it, or else PostgreSQL's at `address`.
+    FolderError, RootKeyError or DatabaseError, with nothing changed, where there is something already.
     """
     harden()
     folder = Folder(data.absolute())
     folder.require_unused()
+    where = folder.file if address is None else address
+    if address is not None:
+        _require_empty(address)
     root = rootkey.new_root_key()
     if passphrase is None:
         root_key = root_key.absolute()
@@ -60,13 +68,57 @@ def lay(
     folder.make()
     credential = new_credential(account)
     now = time.time()
-    store = open_store(folder, root, Page.make(folder.page))
-    with store.writing() as books:
+    with (
+        closing(open_store(where, root, Page.make(folder.page))) as store,
+        store.writing() as books,
+    ):
         books.add_account(account, "first", now)
         books.add_credential(credential, now)
-    store.close()
-    folder.describe(root, seal)
+    folder.describe(root, seal, address)
     return credential
+
+
+def _require_empty(address: str) -> None:
+    """DatabaseError if there is anything in the database, or it cannot be reached."""
+    with closing(Database(address)) as database:
+        database.require()
+        if not is_empty(database):
+            raise DatabaseError(
+                "there is something in the database already; give an empty one, or make this folder "
+                "a further node of what is there with `strongroom join`"
+            )
+
+
+def join(data: Path, other: Path, root_key: Path | None, passphrase: Callable[[], str]) -> None:
+    """Make the data folder of a further node, whose database and root key are those of a node that there is.
+
+    `other` is that node's `strongroom.json`.  FolderError, RootKeyError, DatabaseError or Tampered, with
+    nothing changed, where that cannot be.
+    """
+    harden()
+    folder = Folder(data.absolute())
+    folder.require_unused()
+    description = Description.read(other)
+    if description.address is None:
+        raise FolderError(
+            f"`{other}` is of a folder that has its database in it; only one node can serve that"
+        )
+    root = description.open_root_key(root_key, passphrase)
+    seal = description.seal
+    if root_key is not None and seal["kind"] == "file":
+        seal = {**seal, "path": str(root_key.absolute())}
+    with closing(Database(description.address)) as database:
+        database.require()
+        if not at_current(database):
+            raise DatabaseError(
+                "the database is not of this release; bring it up to date with a node that is there"
+            )
+        with Store(database, root, Page.blank()).reading() as books:
+            if not list(books.accounts()):  # each was checked with the root key
+                raise DatabaseError("there is no account in the database; make it with `init`")
+    folder.make()
+    Page.make(folder.page).close()
+    folder.describe(root, seal, description.address)
 
 
 class AccountExists(SetupError):
@@ -84,11 +136,8 @@ def administered(
     harden()
     folder = Folder(data.absolute())
     root = folder.open_root_key(root_key, passphrase)
-    store = open_store(folder, root, Page.blank())
-    try:
+    with closing(open_store(folder.database, root, Page.blank())) as store:
         yield store
-    finally:
-        store.close()
 
 
 def add_account(store: Store, account: str, name: str) -> Credential:
@@ -114,13 +163,13 @@ def lay_throw_away(data: Path) -> RootKey:
     root = rootkey.new_root_key()
     root_key = data / "root-key"
     rootkey.write_file(root_key, root)
-    open_store(folder, root, Page.make(folder.page)).close()
+    open_store(folder.file, root, Page.make(folder.page)).close()
     folder.describe(root, {"kind": "file", "path": str(root_key)})
     return root
 
 
-def open_store(folder: Folder, root: RootKey, page: Page) -> Store:
-    """The folder's store, its tables brought to this release's form."""
-    database = Database(folder.database)
+def open_store(where: Path | str, root: RootKey, page: Page) -> Store:
+    """The store of a database, its tables brought to this release's form."""
+    database = Database(where)
     migrate(database)
     return Store(database, root, page)

@@ -28,6 +28,7 @@ from strongroom.server.tls import UnusableCertificate
 from strongroom.server.workers import WorkerFailed, run
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
+from strongroom.storage.registry import DEFAULT_CAPACITY, DEFAULT_STALENESS
 
 _LOOPBACK = "127.0.0.1"
 
@@ -66,6 +67,7 @@ def serve_folder(
     root_key: Path | None,
     passphrase: Callable[[], str],
     cache_keys: int,
+    staleness: float,
     audit_durable: bool,
     connections: int,
     metrics: bool,
@@ -79,9 +81,11 @@ def serve_folder(
     root = folder.open_root_key(root_key, passphrase)
     settings = Settings(
         folder=folder.path,
+        database=folder.database,
         root=root,
         throw_away=False,
         cache_keys=cache_keys,
+        staleness=staleness,
         audit_durable=audit_durable,
         metrics=metrics,
         certificate=certificate,
@@ -126,13 +130,15 @@ def serve_throw_away(
         folder = Folder(path)
         root = lay_throw_away(path)
         if seed is not None and sown is not None:
-            with closing(open_store(folder, root, Page.blank())) as store:
+            with closing(open_store(folder.database, root, Page.blank())) as store:
                 seeding.sow(store, seed, sown)
         settings = Settings(
             folder=path,
+            database=folder.database,
             root=root,
             throw_away=True,
-            cache_keys=20_000,
+            cache_keys=DEFAULT_CAPACITY,
+            staleness=DEFAULT_STALENESS,
             audit_durable=False,
             metrics=metrics,
             certificate=None,
@@ -174,7 +180,7 @@ def _serve(
 ) -> None:
     Page.make(folder.page).close()
     # Brought up to date once, by the one process that holds the folder.
-    open_store(folder, root, Page.blank()).close()
+    open_store(settings.database, root, Page.blank()).close()
     log = to_stderr(pid=os.getpid())
     try:
         run(

@@ -67,9 +67,11 @@ class Settings:
     """What a worker needs to know; passed to its process through a pipe."""
 
     folder: Path
+    database: Path | str = field(repr=False)  # a file, or PostgreSQL's address with its password
     root: RootKey = field(repr=False)
     throw_away: bool
     cache_keys: int
+    staleness: float  # seconds
     audit_durable: bool
     metrics: bool
     certificate: tuple[Path, Path] | None
@@ -119,7 +121,7 @@ class Worker:
         self._page = Page.open(folder.page)
         clock = Clock((lambda: self._page.clock_offset) if settings.throw_away else None)
         self._now = clock.now
-        self._store = Store(Database(folder.database), settings.root, self._page)
+        self._store = Store(Database(settings.database), settings.root, self._page)
         self._backing = SoftwareBacking()
         cores = max(1, (os.cpu_count() or 1) // workers)
         self._helpers = Helpers(cores, log)
@@ -129,8 +131,14 @@ class Worker:
             writing=ThreadPoolExecutor(1, "writing"),
         )
         self._registry = Registry(
-            self._store, self._page, self._threads.reading, settings.cache_keys
+            self._store,
+            self._page,
+            self._threads.reading,
+            settings.cache_keys,
+            staleness=settings.staleness,
         )
+        # One worker listens for all of its machine.
+        self._stop_listening = self._store.listen(self._deaf) if index == 0 else None
         self._trail = Trail(
             folder.audit,
             index,
@@ -194,6 +202,9 @@ class Worker:
         self._begun(len(request.body))
         self._dispatch(request, reply)
 
+    def _deaf(self, reason: str) -> None:
+        self._log("other-nodes-not-heard", reason=reason)
+
     def metrics(self) -> bytes:
         return self._counting.page()
 
@@ -256,6 +267,8 @@ class Worker:
         await self._trail.close()
         await self._try("last usage", partial(self._usage.write, self._threads.writing))
         self._counting.close()
+        if self._stop_listening is not None:
+            self._stop_listening()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()
         self._issuers.close()

@@ -8,9 +8,9 @@ missed something and drops everything it holds.
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
-from strongroom.storage.schema import changes
+from strongroom.storage.schema import changes, epoch
 
 
 class Kind(StrEnum):
@@ -33,24 +33,26 @@ KEPT = 10_000
 
 def record(connection: Connection, touched: list[Change]) -> int:
     """Append `touched` and answer the number of the last one."""
-    for change in touched:
-        result = connection.execute(insert(changes).values(change._asdict()))
-        (last,) = result.inserted_primary_key  # type: ignore[misc]
-    connection.execute(delete(changes).where(changes.c.seq <= last - KEPT))
-    return int(last)
+    count = update(epoch).values(number=epoch.c.number + len(touched)).returning(epoch.c.number)
+    now: int = connection.execute(count).scalar_one()
+    first = now - len(touched) + 1
+    rows = [{"number": at, **change._asdict()} for at, change in enumerate(touched, first)]
+    connection.execute(insert(changes), rows)
+    connection.execute(delete(changes).where(changes.c.number <= now - KEPT))
+    return now
 
 
 def last(connection: Connection) -> int:
-    return connection.execute(select(func.max(changes.c.seq))).scalar() or 0
+    number: int = connection.execute(select(epoch.c.number)).scalar_one()
+    return number
 
 
 def since(connection: Connection, seen: int) -> tuple[int, list[Change] | None]:
     """The last change's number, and all after `seen`: None if some are no longer kept."""
+    now = last(connection)
     rows = connection.execute(
-        select(changes).where(changes.c.seq > seen).order_by(changes.c.seq)
+        select(changes).where(changes.c.number > seen).order_by(changes.c.number)
     ).all()
-    if not rows:
-        return seen, []
-    if rows[0].seq != seen + 1:
-        return rows[-1].seq, None
-    return rows[-1].seq, [Change(Kind(row.kind), row.account, row.region, row.name) for row in rows]
+    if len(rows) != now - seen:
+        return now, None
+    return now, [Change(Kind(row.kind), row.account, row.region, row.name) for row in rows]

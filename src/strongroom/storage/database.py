@@ -1,102 +1,339 @@
 """The engine, and the one place where databases differ.
 
-SQLite: write-ahead log with `synchronous=FULL` (NORMAL loses acknowledged commits at a power
-cut), foreign `BEGIN`s of our own because the driver's would start a writing transaction late
-and fail with SQLITE_BUSY where it should wait, deleted content overwritten.  A transaction that
-will write says so at its start and takes the write lock there: no reading that a later writing
-depends on can go stale in between.
+A transaction that will write says so at its start and waits there for those that write already: one
+writes at a time, whatever the database, so no reading that a later writing depends on can go stale
+in between, and changes are numbered in the order of their commits.  A transaction that reads sees one
+moment.
 
 Failures of the database become `Unavailable`: the caller may try again, and was not told that
-anything happened.  A commit whose fate is unknown is such a failure too.
+anything happened.  When it is the answer to the commit that is missing, the message says that nobody
+knows.
 """
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from strongroom.errors import Unavailable
+from strongroom.errors import SetupError, Unavailable
+from strongroom.storage.schema import epoch
 
-_BUSY_SECONDS = 10
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "secure_delete=ON",
-    "temp_store=MEMORY",
-    "cache_size=-4096",  # KiB for each connection
-    "wal_autocheckpoint=1000",  # pages
-)
-_WRITES = "strongroom_writes"
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_CHANNEL = "strongroom"
+_PATIENCE = 10  # seconds: for the lock of who writes, and for one statement
+_CONNECTIONS = 4  # of a worker: two read, one writes
+
+
+class DatabaseError(SetupError):
+    """The database that was named cannot be used; the message says what to do."""
+
+
+_POSTGRESQL_UNLESS_SAID: dict[str, Any] = {
+    "application_name": "strongroom",
+    "target_session_attrs": "read-write",
+    "connect_timeout": 5,  # seconds; for each host
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _PATIENCE * 1000,
+}
+
+
+class _Kind(Protocol):
+    """What one sort of database does in its own way."""
+
+    reading: Engine
+    writing: Engine
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Wait for whoever writes."""
+
+    def announce(self, connection: Connection, number: int) -> None:
+        """Tell other nodes, once this is committed, that there is a change of that number."""
+
+    def listen(
+        self, heard: Callable[[int], None], told: Callable[[str], None], /
+    ) -> Callable[[], None]:
+        """See `Database.listen`."""
+
+    def forget_deleted(self, connection: Connection) -> None:
+        """Remove what deleted rows may have left behind, as far as it can be done."""
+
+    def silent(self, failure: exc.DBAPIError) -> bool:
+        """Whether the database has not said what became of a commit."""
+
+    def damaged(self, failure: exc.DatabaseError) -> bool: ...
 
 
 class Database:
-    """Transactions over one SQLite file."""
+    """Transactions over a SQLite file, or over the PostgreSQL of a connection string of libpq's."""
 
-    def __init__(self, file: Path) -> None:
-        self.url = URL.create("sqlite", database=str(file))
-        self._engine = create_engine(
-            self.url,
-            poolclass=QueuePool,
-            pool_size=4,
-            connect_args={
-                "check_same_thread": False,  # the pool hands a connection to one thread at a time
-                "isolation_level": None,
-                "timeout": _BUSY_SECONDS,
-            },
-        )
-        event.listen(self._engine, "connect", _prepare_sqlite)
-        event.listen(self._engine, "begin", _begin_sqlite)
+    def __init__(self, where: Path | str) -> None:
+        self._kind: _Kind = _Sqlite(where) if isinstance(where, Path) else _Postgresql(where)
+
+    def require(self) -> None:
+        """DatabaseError, in the database's own words, if it cannot be reached."""
+        try:
+            self._kind.reading.connect().close()
+        except exc.DBAPIError as failure:
+            said = " ".join(str(failure.orig).split())
+            raise DatabaseError(f"the key database cannot be reached: {said}") from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """One snapshot; what others commit meanwhile is not seen."""
-        with _failures(), self._engine.connect() as connection, connection.begin():
+        with self._failures(), self._kind.reading.connect() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction that holds the write lock; committed durably when the block ends."""
-        with _failures(), self._engine.connect() as connection:
-            connection.execution_options(**{_WRITES: True})
-            with connection.begin():
+        """One transaction, alone in writing; committed durably when the block ends."""
+        with self.defining() as connection:
+            self._kind.begin_writing(connection)
+            yield connection
+
+    @contextlib.contextmanager
+    def defining(self) -> Iterator[Connection]:
+        """A transaction that changes the tables themselves; on PostgreSQL others may do it too."""
+        with self._failures(), self._kind.writing.connect() as connection:
+            transaction = connection.begin()
+            try:
                 yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except exc.DBAPIError as failure:
+                if not self._kind.silent(failure):
+                    raise
+                raise Unavailable(
+                    "The key database went away while this change was being committed. Nobody knows "
+                    f"whether it was made ({_name(failure)}); look before you make it again."
+                ) from failure
+
+    def announce(self, connection: Connection, number: int) -> None:
+        """Tell other nodes, once this is committed, that there is a change of that number."""
+        self._kind.announce(connection, number)
+
+    def listen(
+        self, heard: Callable[[int], None], told: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """Call `heard`, in another thread, with the numbers of changes that other nodes announce, until
+        what this gives is called.  `told` is called with why nothing can be heard; it is tried again.
+        """
+        return self._kind.listen(heard, told)
 
     def forget_deleted(self) -> None:
-        """Empty the write-ahead log, in which pages of deleted rows may still stand."""
-        with _failures(), self._engine.connect() as connection:
-            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        """Remove what deleted rows may have left behind, as far as the database lets us."""
+        with self._failures(), self._kind.writing.connect() as connection:
+            self._kind.forget_deleted(connection)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._kind.writing.dispose()
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as failure:
+            raise Unavailable(f"The key database did not answer ({_name(failure)}).") from failure
+        except exc.DatabaseError as failure:
+            if not self._kind.damaged(failure):
+                raise
+            raise Unavailable(f"The key database is damaged ({_name(failure)}).") from failure
 
 
-def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute("PRAGMA " + pragma)
+class _Sqlite:
+    """Write-ahead log with `synchronous=FULL` (NORMAL loses acknowledged commits at a power cut),
+    deleted content overwritten.  The `BEGIN`s are ours, because the driver's would start a writing
+    transaction late and fail with SQLITE_BUSY where it should wait.
+    """
+
+    _PRAGMAS = (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+        "cache_size=-4096",  # KiB for each connection
+        "wal_autocheckpoint=1000",  # pages
+    )
+    _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+    def __init__(self, file: Path) -> None:
+        engine = create_engine(
+            URL.create("sqlite", database=str(file)),
+            poolclass=QueuePool,
+            pool_size=_CONNECTIONS,
+            connect_args={
+                "check_same_thread": False,  # the pool hands a connection to one thread at a time
+                "isolation_level": None,
+                "timeout": _PATIENCE,
+            },
+        )
+        event.listen(engine, "connect", self._prepare)
+        self.reading: Engine = engine.execution_options(strongroom_begin="BEGIN")
+        self.writing: Engine = engine.execution_options(strongroom_begin="BEGIN IMMEDIATE")
+        for each in (self.reading, self.writing):
+            event.listen(each, "begin", self._begin)
+
+    def _prepare(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        for pragma in self._PRAGMAS:
+            connection.execute("PRAGMA " + pragma)
+
+    @staticmethod
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options()["strongroom_begin"])
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Nothing more: it was done by `BEGIN IMMEDIATE`."""
+
+    def announce(self, connection: Connection, number: int) -> None:
+        """Nothing: there are no other nodes."""
+
+    def listen(
+        self, _heard: Callable[[int], None], _told: Callable[[str], None]
+    ) -> Callable[[], None]:
+        return lambda: None
+
+    def forget_deleted(self, connection: Connection) -> None:
+        """Empty the write-ahead log, in which pages of deleted rows may still stand."""
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+
+    def silent(self, _failure: exc.DBAPIError) -> bool:
+        return False
+
+    def damaged(self, failure: exc.DatabaseError) -> bool:
+        return _name(failure) in self._DAMAGE
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+class _Postgresql:
+    """Who writes holds the row of `epoch`.  What is read while it is held is what was committed last,
+    for READ COMMITTED looks anew at each statement, and nobody else writes.
+
+    Never a server that only reads: it may lag.  A connection that is silent for long is given up, and the
+    server gives up a transaction that is idle, so that a process that hangs does not stop all others.
+    """
+
+    _SESSION = (
+        f"SET lock_timeout = '{_PATIENCE}s'",
+        f"SET statement_timeout = '{_PATIENCE}s'",
+        f"SET idle_in_transaction_session_timeout = '{3 * _PATIENCE}s'",
+    )
+    _DAMAGE = ("DataCorrupted", "IndexCorrupted")
+    _CHECK_AFTER = 1800  # seconds: a connection is not kept for longer
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            said = conninfo_to_dict(url)
+        except psycopg.ProgrammingError as failure:
+            raise DatabaseError(
+                f"the database's address is not understood: {_without(str(failure), url)}"
+            ) from None
+        self._connect = partial(psycopg.connect, **{**_POSTGRESQL_UNLESS_SAID, **said})
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=_CONNECTIONS,
+            pool_pre_ping=True,
+            pool_recycle=self._CHECK_AFTER,
+        )
+        event.listen(engine, "connect", self._prepare)
+        self.reading: Engine = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self.writing: Engine = engine.execution_options(isolation_level="READ COMMITTED")
+
+    def _prepare(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        with connection.cursor() as cursor:
+            for setting in self._SESSION:
+                cursor.execute(setting)
+        connection.commit()
+
+    def begin_writing(self, connection: Connection) -> None:
+        connection.execute(select(epoch.c.number).with_for_update())
+
+    def announce(self, connection: Connection, number: int) -> None:
+        connection.execute(select(func.pg_notify(_CHANNEL, str(number))))
+
+    def listen(
+        self, heard: Callable[[int], None], told: Callable[[str], None]
+    ) -> Callable[[], None]:
+        listening = _Listening(self._connect, heard, told)
+        listening.start()
+        return listening.end
+
+    def forget_deleted(self, connection: Connection) -> None:
+        """Nothing: what is deleted goes when the server vacuums its tables."""
+
+    def silent(self, failure: exc.DBAPIError) -> bool:
+        """A server that refuses says why, in a code; those of classes 08 and 57 say that it is going."""
+        code = getattr(failure.orig, "sqlstate", None)
+        return code is None or code.startswith(("08", "57"))
+
+    def damaged(self, failure: exc.DatabaseError) -> bool:
+        return _name(failure) in self._DAMAGE
 
 
-@contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except (exc.OperationalError, exc.TimeoutError) as failure:
-        raise Unavailable(f"The key database did not answer ({_name(failure)}).") from failure
-    except exc.DatabaseError as failure:
-        if _name(failure) not in _DAMAGE:
-            raise
-        raise Unavailable(f"The key database is damaged ({_name(failure)}).") from failure
+class _Listening(threading.Thread):
+    """A connection that listens to what other nodes announce; made anew when it breaks."""
+
+    _AGAIN = 0.5  # seconds
+
+    def __init__(
+        self, connect: Callable[[], Any], heard: Callable[[int], None], told: Callable[[str], None]
+    ) -> None:
+        super().__init__(name="listening", daemon=True)
+        self._connect = connect
+        self._heard = heard
+        self._told = told
+        self._ending = threading.Event()
+        self._said = ""
+
+    def run(self) -> None:
+        import psycopg
+
+        while not self._ending.is_set():
+            try:
+                self._listen()
+            except psycopg.Error as failure:
+                if self._said != (reason := _name_of(failure)):
+                    self._told(reason)
+                self._said = reason
+                self._ending.wait(self._AGAIN)
+
+    def _listen(self) -> None:
+        with self._connect() as connection:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {_CHANNEL}")
+            self._said = ""
+            self._heard(0)  # something may have been announced while nobody listened
+            while not self._ending.is_set():
+                for notice in connection.notifies(timeout=self._AGAIN):
+                    self._heard(int(notice.payload))
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join(_PATIENCE)
+
+
+def _without(text: str, secret: str) -> str:
+    return text.replace(secret, "...")
 
 
 def _name(failure: exc.SQLAlchemyError) -> str:
-    """SQLite's name for a failure; the driver's own words may quote what stands in a row."""
-    return getattr(getattr(failure, "orig", failure), "sqlite_errorname", "no reason known")
+    """The database's name for a failure; its own words may quote what stands in a row."""
+    return _name_of(getattr(failure, "orig", None) or failure)
+
+
+def _name_of(cause: BaseException) -> str:
+    return getattr(cause, "sqlite_errorname", None) or type(cause).__name__

@@ -1,7 +1,7 @@
 """The data folder: what stands in it, who may use it, how it comes to be.
 
-    strongroom.json     what the folder is: format, id, how its root key is kept
-    strongroom.db       the database (and its -wal and -shm)
+    strongroom.json     what the folder is: format, id, how its root key is kept, where its database is
+    strongroom.db       the database (and its -wal and -shm), if it is not PostgreSQL's
     audit/              the audit log
     lock                held by the one set of workers that serves from here
     shared              the page that the workers share (`storage.page`)
@@ -18,16 +18,15 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from strongroom.errors import SetupError
 from strongroom.keys.hierarchy import RootKey, fingerprint
 from strongroom.storage import rootkey
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
 
-_FORMAT = 1
 _LARGEST_DESCRIPTION = 65_536  # bytes
 
 
@@ -48,7 +47,8 @@ class Folder:
         return self.path / "strongroom.json"
 
     @property
-    def database(self) -> Path:
+    def file(self) -> Path:
+        """The database of a folder that has its own."""
         return self.path / "strongroom.db"
 
     @property
@@ -85,15 +85,22 @@ class Folder:
             except OSError as failure:
                 raise FolderError(f"`{folder}` cannot be made: {failure.strerror}") from None
 
-    def describe(self, root: RootKey, seal: dict[str, Any]) -> None:
-        """Write the description, durably, as the last step of making the folder."""
+    def describe(self, root: RootKey, seal: dict[str, Any], address: str | None = None) -> None:
+        """Write the description, durably, as the last step of making the folder.
+
+        `address` is PostgreSQL's, if the database is there.
+        """
         description = {
-            "format": _FORMAT,
+            "format": 1,
             "id": str(uuid.uuid4()),
             "root_key": {**seal, "fingerprint": fingerprint(root).hex()},
         }
+        if address is not None:
+            description["database"] = address
         temporary = self.path / "strongroom.json.new"
-        with temporary.open("x") as file:
+        # Its owner's alone: an address may have a password in it.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600), "w") as file:
             json.dump(description, file, indent=2)
             file.write("\n")
             file.flush()
@@ -103,67 +110,37 @@ class Folder:
 
     # Being used
 
+    @property
+    def database(self) -> Path | str:
+        """Where the database is: a file here, or PostgreSQL's address.  FolderError as below."""
+        return self._described().address or self.file
+
     def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
-        """The root key, by the seal that the description names.
+        """See `Description.open_root_key`."""
+        return self._described().open_root_key(root_key, passphrase)
 
-        `root_key` overrides where its file is; `passphrase` is called if it is wanted.
-        FolderError or RootKeyError with what to do, in every other case.
-        """
-        seal = self._read_description()["root_key"]
-        match seal:
-            case {"kind": "file", "path": str(path)}:
-                root = rootkey.read_file(root_key or Path(path))
-            case {"kind": "passphrase", "argon2id": dict(parameters)}:
-                root = PassphraseSeal.of(parameters).open(passphrase())
-            case _:
-                raise FolderError(
-                    f"`{self.description}` names a seal of the root key that this release does "
-                    "not know; use the release that made it, or a later one"
-                )
-        if fingerprint(root).hex() != seal.get("fingerprint"):
-            raise RootKeyError(
-                "this is a root key, but not this data folder's; name the right one with --root-key"
-            )
-        return root
-
-    def _read_description(self) -> dict[str, Any]:
-        try:
-            with self.description.open() as file:
-                description = json.loads(file.read(_LARGEST_DESCRIPTION))
-        except NotADirectoryError:
-            raise FolderError(f"`{self.path}` is not a folder; name a data folder") from None
-        except FileNotFoundError:
-            if self.database.exists():
+    def _described(self) -> "Description":
+        """What the folder is; FolderError if it is none, or lacks what it says that it has."""
+        if self.path.exists() and not self.path.is_dir():
+            raise FolderError(f"`{self.path}` is not a folder; name a data folder")
+        if not self.description.exists():
+            if self.file.exists():
                 raise FolderError(
                     f"`{self.path}` holds a database but not its `strongroom.json`; bring that "
                     "file back from a backup, for it cannot be made anew; or, if `strongroom init` "
                     "was interrupted here, remove the folder and begin again"
-                ) from None
+                )
             raise FolderError(
                 f"`{self.path}` is not a data folder; make one with "
                 f"`strongroom init --data {self.path}`"
-            ) from None
-        except OSError as failure:
-            raise FolderError(f"`{self.description}` cannot be read: {failure.strerror}") from None
-        except (ValueError, RecursionError):
-            raise FolderError(
-                f"`{self.description}` is damaged; bring that file back from a backup"
-            ) from None
-        if (
-            not isinstance(description, dict)
-            or description.get("format") != _FORMAT
-            or "root_key" not in description
-        ):
-            raise FolderError(
-                f"`{self.description}` is of a format that this release does not know; "
-                "use the release that made it, or a later one"
             )
-        if not self.database.exists() or not self.database.stat().st_size:
+        found = Description.read(self.description)
+        if found.address is None and not (self.file.exists() and self.file.stat().st_size):
             raise FolderError(
-                f"`{self.database}` is missing or empty; bring it back from a backup: a new one in "
+                f"`{self.file}` is missing or empty; bring it back from a backup: a new one in "
                 "its place would lose every key"
             )
-        return dict(description)
+        return found
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -186,3 +163,54 @@ class Folder:
             yield
         finally:
             os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What `strongroom.json` says."""
+
+    file: Path
+    seal: Any  # of the root key; `open_root_key` knows its forms
+    address: str | None = field(repr=False)  # of PostgreSQL, perhaps with a password
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """FolderError, with what to do, if it cannot be read or understood."""
+        try:
+            with file.open() as opened:
+                read = json.loads(opened.read(_LARGEST_DESCRIPTION))
+        except OSError as failure:
+            raise FolderError(f"`{file}` cannot be read: {failure.strerror}") from None
+        except (ValueError, RecursionError):
+            raise FolderError(f"`{file}` is damaged; bring that file back from a backup") from None
+        match read:
+            case {"format": 1, "root_key": seal, "database": str(address)}:
+                return cls(file, seal, address)
+            case {"format": 1, "root_key": seal} if "database" not in read:
+                return cls(file, seal, None)
+        raise FolderError(
+            f"`{file}` is of a format that this release does not know; "
+            "use the release that made it, or a later one"
+        )
+
+    def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
+        """The root key, by its seal.
+
+        `root_key` overrides where its file is; `passphrase` is called if it is wanted.
+        FolderError or RootKeyError with what to do, in every other case.
+        """
+        match self.seal:
+            case {"kind": "file", "path": str(path)}:
+                root = rootkey.read_file(root_key or Path(path))
+            case {"kind": "passphrase", "argon2id": dict(parameters)}:
+                root = PassphraseSeal.of(parameters).open(passphrase())
+            case _:
+                raise FolderError(
+                    f"`{self.file}` names a seal of the root key that this release does "
+                    "not know; use the release that made it, or a later one"
+                )
+        if fingerprint(root).hex() != self.seal.get("fingerprint"):
+            raise RootKeyError(
+                "this is a root key, but not this data folder's; name the right one with --root-key"
+            )
+        return root

@@ -6,7 +6,8 @@ caller awaits what that holds and asks again.  What some commit touched is dropp
 request is looked at: every commit moves the page's number, one look at which costs 50 ns
 (`require_current`), and a worker that finds it moved reads what changed (`catch_up`).  The same is done
 every quarter of a second without being asked, for a process may die between its commit and
-the moving of the number.
+the moving of the number, and other nodes announce what they change but may not be heard.  What has not
+been compared with the database for longer than a bound is not believed.
 
 A value read from an older snapshot than what has been caught up with is not kept, so a reader
 that was overtaken by a writer cannot put yesterday's key back.  Those who miss the same thing at the
@@ -18,9 +19,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Generic, TypeVar
 
-from strongroom.errors import NotReady
+from strongroom.errors import NotReady, Unavailable
 from strongroom.keys.alias import Alias
 from strongroom.keys.credential import Credential
 from strongroom.keys.grant import Grant
@@ -38,6 +41,7 @@ from strongroom.storage.store import Store
 
 DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, and credentials
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
+DEFAULT_STALENESS = 1.0  # seconds
 _MISSING_CAPACITY = 1_000  # names known not to exist
 
 Name = TypeVar("Name")
@@ -99,7 +103,9 @@ class Registry:
         executor: Executor,
         capacity: int = DEFAULT_CAPACITY,
         most_grants: int = DEFAULT_GRANTS,
+        staleness: float = DEFAULT_STALENESS,
     ) -> None:
+        """`staleness`: seconds for which what is held is believed without hearing from the database."""
         self._store = store
         self._page = page
         self._executor = executor
@@ -116,6 +122,8 @@ class Registry:
         """How often some organization has changed; see `Principals`."""
         self._applied = 0  # the last change whose things have been dropped
         self._seen = -1  # the page's number when the changes were last read
+        self._staleness = staleness
+        self._heard = -inf  # when what was read last was true, of `time.monotonic`
         self._catching_up: asyncio.Task[None] | None = None
         self._loading: dict[Hashable, asyncio.Task[None]] = {}
 
@@ -209,22 +217,30 @@ class Registry:
     # Keeping it true
 
     def require_current(self) -> None:
-        """NotReady if something was committed that this process has not taken notice of."""
-        if self._page.last_change != self._seen:
+        """NotReady if something was committed that this process has not taken notice of, or may have been."""
+        if self._page.last_change != self._seen or monotonic() - self._heard > self._staleness:
             raise NotReady(self.catch_up)
 
     async def catch_up(self) -> None:
-        """Drop what has changed.  Those who ask at the same time wait for the same reading."""
+        """Drop what has changed.  Those who ask at the same time wait for the same reading.
+
+        Unavailable if the database does not say, for as long as what is held may be believed.
+        """
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())
-        await asyncio.shield(self._catching_up)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._catching_up), self._staleness)
+        except TimeoutError:
+            raise Unavailable("The key database does not say what has changed.") from None
 
     async def _catch_up(self) -> None:
         # INVARIANT: the page is looked at before the database, so that a commit in between
         # leaves the two different and is caught up with next time.
-        seen = self._page.last_change
+        seen, asked = self._page.last_change, monotonic()
         loop = asyncio.get_running_loop()
         last, touched = await loop.run_in_executor(self._executor, self._changes)
+        if last < self._applied:
+            raise Unavailable("The key database is an older one than it was.")
         if touched is None:
             for shelf in (
                 self._keys,
@@ -243,6 +259,7 @@ class Registry:
                 self._drop(what)
         self._applied = last
         self._seen = seen
+        self._heard = asked
 
     def _changes(self) -> tuple[int, list[Change] | None]:
         with self._store.reading() as books:

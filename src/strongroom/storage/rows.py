@@ -10,12 +10,18 @@ from typing import cast
 
 from sqlalchemy import RowMapping, Table
 
+from strongroom.errors import Validation
 from strongroom.keys.hierarchy import Cell, Domain
 from strongroom.keys.sealing import Tampered
 
 
 def signed(domain: Domain, table: Table, row: Mapping[str, Cell]) -> dict[str, Cell]:
-    """`row` with its MAC, ready to be written.  All of the table's columns must be in it."""
+    """`row` with its MAC, ready to be written.  All of the table's columns must be in it.
+
+    Validation if a text has the one character that PostgreSQL cannot keep.
+    """
+    if any(isinstance(value, str) and "\0" in value for value in row.values()):
+        raise Validation("The character U+0000 cannot be kept.")
     return {**row, "mac": domain.row_mac(table.name, row)}
 
 

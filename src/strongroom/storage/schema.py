@@ -23,18 +23,26 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 metadata = MetaData()
 
-_ACCOUNT = String(12)
-_REGION = String(64)
-_KEY_ID = String(36)
-_UNIQUE_ID = String(32)  # of IAM: AIDA and 17 more
-_UNIT = String(68)  # of Organizations: r-..., ou-...; or an account's digits
-_POLICY = String(130)  # of Organizations: p-...
+
+def _text(most: int | None = None) -> "TypeEngine[str]":
+    """Characters, so many at most; compared and sorted byte by byte, as SQLite does."""
+    kind = Text if most is None else String
+    return kind(most).with_variant(kind(most, collation="C"), "postgresql")
+
+
+_ACCOUNT = _text(12)
+_REGION = _text(64)
+_KEY_ID = _text(36)
+_UNIQUE_ID = _text(32)  # of IAM: AIDA and 17 more
+_UNIT = _text(68)  # of Organizations: r-..., ou-...; or an account's digits
+_POLICY = _text(130)  # of Organizations: p-...
 
 
 def _mac() -> "Column[bytes]":
@@ -53,7 +61,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", _text(), nullable=False),
     Column("created", Double, nullable=False),
     _mac(),
 )
@@ -61,10 +69,10 @@ accounts = Table(
 access_keys = Table(
     "access_keys",
     metadata,
-    Column("key_id", String(128), primary_key=True),
+    Column("key_id", _text(128), primary_key=True),
     Column("account", _ACCOUNT, nullable=False),
     Column("user_id", _UNIQUE_ID, nullable=False),  # "" for the account's root user
-    Column("status", String(16), nullable=False),
+    Column("status", _text(16), nullable=False),
     Column("created", Double, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the secret access key
     _mac(),
@@ -77,16 +85,16 @@ keys = Table(
     Column("account", _ACCOUNT, primary_key=True),
     Column("region", _REGION, primary_key=True),
     Column("key_id", _KEY_ID, primary_key=True),
-    Column("manager", String(16), nullable=False),
-    Column("spec", String(32), nullable=False),
-    Column("usage", String(32), nullable=False),
-    Column("origin", String(32), nullable=False),
+    Column("manager", _text(16), nullable=False),
+    Column("spec", _text(32), nullable=False),
+    Column("usage", _text(32), nullable=False),
+    Column("origin", _text(32), nullable=False),
     Column("multi_region", Boolean, nullable=False),
-    Column("state", String(32), nullable=False),
-    Column("description", Text, nullable=False),
+    Column("state", _text(32), nullable=False),
+    Column("description", _text(), nullable=False),
     Column("created", Double, nullable=False),
-    Column("policy", Text, nullable=False),
-    Column("principals", Text, nullable=False),  # JSON: ARNs in the policy to unique ids
+    Column("policy", _text(), nullable=False),
+    Column("principals", _text(), nullable=False),  # JSON: ARNs in the policy to unique ids
     Column("deletion_date", Double),
     Column("deletion_window_days", Integer),
     Column("rotation_period_days", Integer),
@@ -109,7 +117,7 @@ materials = Table(
     Column("generation", Integer, primary_key=True),  # from 0
     Column("material_id", LargeBinary, nullable=False),
     Column("created", Double, nullable=False),  # of generation n > 0: when the key rotated to it
-    Column("rotation_type", String(16)),  # none for generation 0
+    Column("rotation_type", _text(16)),  # none for generation 0
     Column("sealed", LargeBinary, nullable=False),  # nothing: it was imported and is not here
     _mac(),
 )
@@ -120,10 +128,10 @@ last_usage = Table(
     Column("account", _ACCOUNT, primary_key=True),
     Column("region", _REGION, primary_key=True),
     Column("key_id", _KEY_ID, primary_key=True),
-    Column("operation", String(64), nullable=False),
+    Column("operation", _text(64), nullable=False),
     Column("at", Double, nullable=False),
-    Column("request_id", String(36), nullable=False),
-    Column("event_id", String(36), nullable=False),
+    Column("request_id", _text(36), nullable=False),
+    Column("event_id", _text(36), nullable=False),
     _mac(),
 )
 
@@ -145,7 +153,7 @@ imports = Table(
     Column("material_id", LargeBinary, primary_key=True),
     Column("pending", Boolean, nullable=False),
     Column("valid_to", Double),  # none: it does not expire, or is not here
-    Column("description", Text, nullable=False),
+    Column("description", _text(), nullable=False),
     _mac(),
 )
 Index("imports_by_valid_to", imports.c.valid_to)
@@ -155,7 +163,7 @@ aliases = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
     Column("region", _REGION, primary_key=True),
-    Column("name", String(256), primary_key=True),  # with its prefix `alias/`
+    Column("name", _text(256), primary_key=True),  # with its prefix `alias/`
     Column("target", _KEY_ID, nullable=False),
     Column("created", Double, nullable=False),
     Column("updated", Double, nullable=False),
@@ -169,8 +177,8 @@ tags = Table(
     Column("account", _ACCOUNT, primary_key=True),
     Column("region", _REGION, primary_key=True),
     Column("key_id", _KEY_ID, primary_key=True),
-    Column("tag_key", String(128), primary_key=True),
-    Column("tag_value", Text, nullable=False),
+    Column("tag_key", _text(128), primary_key=True),
+    Column("tag_value", _text(), nullable=False),
     Column("position", Integer, nullable=False),  # tags are listed in the order they came
     _mac(),
 )
@@ -185,10 +193,10 @@ def _named(name: str, *further: "Column[Any]") -> Table:
         name,
         metadata,
         Column("account", _ACCOUNT, primary_key=True),
-        Column("folded", String(128), primary_key=True),  # the name in lower case
-        Column("name", String(128), nullable=False),
-        Column("partition", String(16), nullable=False),
-        Column("path", Text, nullable=False),
+        Column("folded", _text(128), primary_key=True),  # the name in lower case
+        Column("name", _text(128), nullable=False),
+        Column("partition", _text(16), nullable=False),
+        Column("path", _text(), nullable=False),
         Column("id", _UNIQUE_ID, nullable=False),
         Column("created", Double, nullable=False),
         *further,
@@ -197,19 +205,19 @@ def _named(name: str, *further: "Column[Any]") -> Table:
     )
 
 
-iam_users = _named("iam_users", Column("boundary", Text, nullable=False))
+iam_users = _named("iam_users", Column("boundary", _text(), nullable=False))
 iam_groups = _named("iam_groups")
 iam_roles = _named(
     "iam_roles",
-    Column("boundary", Text, nullable=False),  # a managed policy's ARN, or ""
-    Column("trust", Text, nullable=False),
-    Column("principals", Text, nullable=False),  # JSON: ARNs in `trust` to unique ids
-    Column("description", Text, nullable=False),
+    Column("boundary", _text(), nullable=False),  # a managed policy's ARN, or ""
+    Column("trust", _text(), nullable=False),
+    Column("principals", _text(), nullable=False),  # JSON: ARNs in `trust` to unique ids
+    Column("description", _text(), nullable=False),
     Column("max_session_seconds", Integer, nullable=False),
 )
 iam_policies = _named(
     "iam_policies",
-    Column("description", Text, nullable=False),
+    Column("description", _text(), nullable=False),
     Column("updated", Double, nullable=False),
     Column("default_version", Integer, nullable=False),
     Column("last_version", Integer, nullable=False),  # numbers are not given twice
@@ -221,7 +229,7 @@ iam_policy_versions = Table(
     Column("account", _ACCOUNT, primary_key=True),
     Column("policy_id", _UNIQUE_ID, primary_key=True),
     Column("number", Integer, primary_key=True),  # from 1
-    Column("document", Text, nullable=False),
+    Column("document", _text(), nullable=False),
     Column("created", Double, nullable=False),
     _mac(),
 )
@@ -241,7 +249,7 @@ iam_attachments = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
     Column("owner", _UNIQUE_ID, primary_key=True),  # a user's, group's or role's
-    Column("policy", String(640), primary_key=True),  # a managed policy's ARN, AWS's or ours
+    Column("policy", _text(640), primary_key=True),  # a managed policy's ARN, AWS's or ours
     _mac(),
 )
 Index("iam_attachments_by_policy", iam_attachments.c.account, iam_attachments.c.policy)
@@ -251,8 +259,8 @@ iam_inline_policies = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
     Column("owner", _UNIQUE_ID, primary_key=True),
-    Column("name", String(128), primary_key=True),
-    Column("document", Text, nullable=False),
+    Column("name", _text(128), primary_key=True),
+    Column("document", _text(), nullable=False),
     _mac(),
 )
 
@@ -260,9 +268,9 @@ iam_tags = Table(
     "iam_tags",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
-    Column("owner", String(320), primary_key=True),  # a unique id; of a provider, its resource name
-    Column("tag_key", String(128), primary_key=True),
-    Column("tag_value", Text, nullable=False),
+    Column("owner", _text(320), primary_key=True),  # a unique id; of a provider, its resource name
+    Column("tag_key", _text(128), primary_key=True),
+    Column("tag_value", _text(), nullable=False),
     _mac(),
 )
 
@@ -270,10 +278,10 @@ iam_providers = Table(
     "iam_providers",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
-    Column("url", String(256), primary_key=True),  # without `https://`
-    Column("partition", String(16), nullable=False),
-    Column("client_ids", Text, nullable=False),  # JSON
-    Column("thumbprints", Text, nullable=False),  # JSON
+    Column("url", _text(256), primary_key=True),  # without `https://`
+    Column("partition", _text(16), nullable=False),
+    Column("client_ids", _text(), nullable=False),  # JSON
+    Column("thumbprints", _text(), nullable=False),  # JSON
     Column("created", Double, nullable=False),
     _mac(),
 )
@@ -282,19 +290,19 @@ iam_role_deletions = Table(
     "iam_role_deletions",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
-    Column("task", String(36), primary_key=True),
-    Column("service", String(128), nullable=False),
-    Column("role", String(64), nullable=False),
+    Column("task", _text(36), primary_key=True),
+    Column("service", _text(128), nullable=False),
+    Column("role", _text(64), nullable=False),
     Column("created", Double, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("usage", Text, nullable=False),  # JSON
+    Column("reason", _text(), nullable=False),
+    Column("usage", _text(), nullable=False),  # JSON
     _mac(),
 )
 
 iam_account_aliases = Table(
     "iam_account_aliases",
     metadata,
-    Column("alias", String(63), primary_key=True),  # of one account among all
+    Column("alias", _text(63), primary_key=True),  # of one account among all
     Column("account", _ACCOUNT, nullable=False),
     _mac(),
 )
@@ -304,21 +312,21 @@ grants = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),  # of the key, as is the Region
     Column("region", _REGION, primary_key=True),
-    Column("grant_id", String(64), primary_key=True),
+    Column("grant_id", _text(64), primary_key=True),
     Column("key_id", _KEY_ID, nullable=False),
-    Column("name", String(256), nullable=False),
-    Column("grantee", String(256), nullable=False),  # an ARN, or the name of a service
-    Column("grantee_id", String(256), nullable=False),  # a unique id, or as before
-    Column("retiring", String(256), nullable=False),  # likewise, or ""
-    Column("retiring_id", String(256), nullable=False),
-    Column("operations", Text, nullable=False),  # with a space between them
-    Column("context_equals", Text),  # JSON
-    Column("context_subset", Text),  # JSON
-    Column("source_arn", String(512), nullable=False),
+    Column("name", _text(256), nullable=False),
+    Column("grantee", _text(256), nullable=False),  # an ARN, or the name of a service
+    Column("grantee_id", _text(256), nullable=False),  # a unique id, or as before
+    Column("retiring", _text(256), nullable=False),  # likewise, or ""
+    Column("retiring_id", _text(256), nullable=False),
+    Column("operations", _text(), nullable=False),  # with a space between them
+    Column("context_equals", _text()),  # JSON
+    Column("context_subset", _text()),  # JSON
+    Column("source_arn", _text(512), nullable=False),
     Column("issuing_account", _ACCOUNT, nullable=False),
-    Column("issuer", Text, nullable=False),
+    Column("issuer", _text(), nullable=False),
     Column("created", Double, nullable=False),
-    Column("parent", String(64), nullable=False),
+    Column("parent", _text(64), nullable=False),
     Column("likeness", LargeBinary),  # of `keys.grant`; none without a name
     _mac(),
 )
@@ -334,11 +342,11 @@ organizations = Table(
     "organizations",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),  # that manages it
-    Column("id", String(34), nullable=False),
-    Column("partition", String(16), nullable=False),
-    Column("root", String(34), nullable=False),
+    Column("id", _text(34), nullable=False),
+    Column("partition", _text(16), nullable=False),
+    Column("root", _text(34), nullable=False),
     Column("all_features", Boolean, nullable=False),
-    Column("types", Text, nullable=False),  # policy types enabled, with a space between them
+    Column("types", _text(), nullable=False),  # policy types enabled, with a space between them
     Column("created", Double, nullable=False),
     _mac(),
 )
@@ -349,7 +357,7 @@ organization_units = Table(
     Column("account", _ACCOUNT, primary_key=True),
     Column("id", _UNIT, primary_key=True),
     Column("parent", _UNIT, nullable=False),  # "" for the root
-    Column("name", Text, nullable=False),
+    Column("name", _text(), nullable=False),
     _mac(),
 )
 Index("organization_units_by_parent", organization_units.c.account, organization_units.c.parent)
@@ -360,8 +368,8 @@ organization_members = Table(
     Column("id", _ACCOUNT, primary_key=True),  # in one organization among all
     Column("account", _ACCOUNT, nullable=False),
     Column("parent", _UNIT, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("email", String(64), nullable=False),  # or ""
+    Column("name", _text(), nullable=False),
+    Column("email", _text(64), nullable=False),  # or ""
     Column("invited", Boolean, nullable=False),
     Column("joined", Double, nullable=False),
     _mac(),
@@ -375,10 +383,10 @@ organization_policies = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
     Column("id", _POLICY, primary_key=True),
-    Column("type", String(32), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("type", _text(32), nullable=False),
+    Column("name", _text(), nullable=False),
+    Column("description", _text(), nullable=False),
+    Column("document", _text(), nullable=False),
     _mac(),
 )
 
@@ -396,11 +404,11 @@ Index("organization_attachments_by_policy", _attachments.account, _attachments.p
 organization_invitations = Table(
     "organization_invitations",
     metadata,
-    Column("id", String(34), primary_key=True),  # the invited knows nothing else
+    Column("id", _text(34), primary_key=True),  # the invited knows nothing else
     Column("account", _ACCOUNT, nullable=False),
     Column("target", _ACCOUNT, nullable=False),
-    Column("notes", Text, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("notes", _text(), nullable=False),
+    Column("state", _text(16), nullable=False),
     Column("requested", Double, nullable=False),
     Column("expires", Double, nullable=False),
     Column("ended", Double, nullable=False),  # 0 while it is open
@@ -414,10 +422,10 @@ organization_creations = Table(
     "organization_creations",
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
-    Column("id", String(36), primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("id", _text(36), primary_key=True),
+    Column("name", _text(), nullable=False),
     Column("member", _ACCOUNT, nullable=False),  # or ""
-    Column("failure", String(64), nullable=False),  # or ""
+    Column("failure", _text(64), nullable=False),  # or ""
     Column("requested", Double, nullable=False),
     _mac(),
 )
@@ -427,19 +435,25 @@ organization_tags = Table(
     metadata,
     Column("account", _ACCOUNT, primary_key=True),
     Column("owner", _POLICY, primary_key=True),  # the id of the root, a unit, an account, a policy
-    Column("tag_key", String(128), primary_key=True),
-    Column("tag_value", Text, nullable=False),
+    Column("tag_key", _text(128), primary_key=True),
+    Column("tag_value", _text(), nullable=False),
     _mac(),
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
+    Column("number", BigInteger, nullable=False),  # of the last change that was committed
 )
 
 changes = Table(
     "changes",
     metadata,
     # What every commit touched, so that other processes drop what they hold of it.
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("kind", String(16), nullable=False),  # of `storage.changes.Kind`
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", _text(16), nullable=False),  # of `storage.changes.Kind`
     Column("account", _ACCOUNT, nullable=False),
     Column("region", _REGION, nullable=False),
-    Column("name", String(256), nullable=False),
-    sqlite_autoincrement=True,  # a number is never given twice, even after old rows are dropped
+    Column("name", _text(256), nullable=False),
 )

@@ -1,7 +1,7 @@
 """Transactions over a data folder's database, with its root key."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from strongroom.keys.hierarchy import Domain, RootKey
 from strongroom.storage import changes
@@ -34,10 +34,19 @@ class Store:
             yield books
             if books.touched:
                 number = changes.record(connection, books.touched)
+                self._database.announce(connection, number)
         # Only now: domains made in a transaction that failed must not be used.
         self._domains.update(books.domains)
         if number:
             self._page.last_change = number
+
+    def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
+        """Show every worker of this machine what other nodes change, until what this gives is called."""
+
+        def heard(number: int) -> None:
+            self._page.last_change = number
+
+        return self._database.listen(heard, told)
 
     def forget_deleted(self) -> None:
         """See `Database.forget_deleted`."""

@@ -5,13 +5,17 @@ do: a new database gets its tables from the schema and is stamped as current.  A
 the migrations make against what the schema makes.
 """
 
+import time
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, exc, insert, inspect, text
 
 from strongroom.errors import SetupError
 from strongroom.storage.database import Database
-from strongroom.storage.schema import REVISION, metadata
+from strongroom.storage.schema import REVISION, epoch, metadata
+
+_TRIES = 5
+_PAUSE = 0.2  # seconds
 
 
 class TooNew(SetupError):
@@ -23,23 +27,44 @@ class Unmarked(SetupError):
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables to `schema.REVISION`; TooNew if a later release made them."""
-    with database.writing() as connection:
-        at = _revision(connection)
-        if at is None and inspect(connection).get_table_names():
-            raise Unmarked(
-                "the database does not say which release made it; bring it back from a backup"
-            )
-        if at is None:
-            _create(connection)
-        elif at != REVISION:
-            upgrade(connection, at)
+    """Bring the tables to `schema.REVISION`; TooNew if a later release made them.
+
+    Several nodes may do it at once: one does, and the others find it done.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with database.defining() as connection:
+                _bring_up(connection)
+        except (exc.IntegrityError, exc.ProgrammingError):
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def _bring_up(connection: Connection) -> None:
+    at = _revision(connection)
+    if at is None and inspect(connection).get_table_names():
+        raise Unmarked(
+            "the database does not say which release made it; bring it back from a backup"
+        )
+    if at is None:
+        _create(connection)
+    elif at != REVISION:
+        upgrade(connection, at)
 
 
 def at_current(database: Database) -> bool:
     """Whether the tables are those this release works with."""
     with database.reading() as connection:
         return _revision(connection) == REVISION
+
+
+def is_empty(database: Database) -> bool:
+    """Whether there is no table."""
+    with database.reading() as connection:
+        return not inspect(connection).get_table_names()
 
 
 def is_unmarked(database: Database) -> bool:
@@ -56,6 +81,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)  # what is there already is not ours
+    connection.execute(insert(epoch).values(id=1, number=0))
     # The table by which Alembic knows a database, as it makes it itself.
     connection.execute(
         text(

@@ -1,0 +1,113 @@
+"""A PostgreSQL server of the tests' own, in a temporary folder, reached by a socket in it."""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+
+
+def programs():
+    """The folder of Debian's binaries, or whatever stands on the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
+    on_path = shutil.which("postgres")
+    if not found and on_path is None:
+        raise RuntimeError("there is no PostgreSQL here; `make setup` installs it")
+    return found[0].parent if found else Path(on_path).parent
+
+
+class Server:
+    """One server; its words are compared as English does it, not byte by byte, as many a server's."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="strongroom-postgresql-"))
+        self._as = {}
+        if os.geteuid() == 0:  # it refuses to be root's
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        self._data = self.folder / "data"
+        self._log = self.folder / "log"
+        self._run(
+            *("initdb", "-D", self._data, "-U", "strongroom", "-A", "trust", "-E", "UTF8"),
+            *("--locale=C", "--locale-provider=icu", "--icu-locale=en", "--no-sync"),
+        )
+        self._process = None
+        self.start()
+
+    def _run(self, program, *arguments):
+        subprocess.run(
+            [programs() / program, *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            **self._as,
+        )
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(programs() / "postgres", "-D", self._data, "-k", self.folder),
+                    *("-c", "listen_addresses=", "-c", "max_connections=200"),
+                    # What is lost with the machine is no matter here; what a killed server loses, is.
+                    *("-c", "fsync=off", "-c", "full_page_writes=off"),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                **self._as,
+            )
+        until = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > until or self._process.poll() is not None:
+                    raise RuntimeError(self._log.read_text()) from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def url(self, name):
+        return f"postgresql://strongroom@/{name}?host={self.folder}"
+
+    def new(self):
+        """The address of a database that is empty."""
+        name = f"d{secrets.token_hex(8)}"
+        self.do(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def copy(self, url):
+        """The address of a copy of a database that nobody uses."""
+        name = f"d{secrets.token_hex(8)}"
+        template = url.partition("@/")[2].partition("?")[0]
+        self.do(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def do(self, statement, name="postgres"):
+        with contextlib.closing(psycopg.connect(self.url(name), autocommit=True)) as connection:
+            connection.execute(statement)
+
+    def kill(self):
+        """As a crash does: SIGKILL to the server and all that it started."""
+        children = psutil.Process(self._process.pid).children()
+        self._process.kill()
+        self._process.wait()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children, 10)
+
+    def stop(self):
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)

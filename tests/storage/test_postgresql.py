@@ -1,0 +1,292 @@
+"""What is PostgreSQL's alone; what both sorts of database do, the other tests ask of both."""
+
+import re
+import select
+import socket
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from keeping import HERE, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
+from tests.postgresql import Server
+
+from strongroom.errors import Unavailable, Validation
+from strongroom.keys import rotation
+from strongroom.storage import changes
+from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.migrations import migrate
+from strongroom.storage.page import Page
+from strongroom.storage.rootkey import new_root_key
+from strongroom.storage.store import Store
+
+SOON = 10  # seconds
+
+
+@pytest.fixture
+def server():
+    """One of its own, to be killed."""
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def address(postgresql):
+    server, template = postgresql
+    return server.copy(template)
+
+
+def keys(address, root):
+    with closing(Store(Database(address), root, Page.blank())) as store, store.reading() as books:
+        return [key.id for key in books.all_keys()]
+
+
+def test_who_writes_waits_for_who_writes_and_sees_what_it_did(address, root, backing):
+    one, two = (Store(Database(address), root, Page.blank()) for _ in range(2))
+    key = keep_key(one, backing)
+    entered, seen = threading.Event(), []
+
+    def second():
+        entered.set()
+        with two.writing() as books:
+            seen.append(books.key(*HERE, key.id).description)
+
+    with one.writing() as books:
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert entered.wait(SOON)
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert not seen
+        books.change_key(books.key(*HERE, key.id), description="by the first")
+    thread.join(SOON)
+    assert seen == ["by the first"]
+    one.close()
+    two.close()
+
+
+def test_changes_are_numbered_in_the_order_of_their_commits(address, root):
+    stores = [Store(Database(address), root, Page.blank()) for _ in range(4)]
+    seen = []
+
+    def write(store):
+        for at in range(25):
+            with store.writing() as books:
+                books._touch(changes.Kind.ALIAS, *HERE, f"alias/{at}")
+            with store.reading() as books:
+                now, touched = changes.since(books.connection, 0)
+                seen.append(now == len(touched))
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert seen == [True] * 100
+    with stores[0].reading() as books:
+        assert changes.last(books.connection) == 100
+    for store in stores:
+        store.close()
+
+
+def test_two_that_begin_at_once_both_find_their_tables(postgresql):
+    server, _ = postgresql
+    address, failed = server.new(), []
+    together = threading.Barrier(4)
+
+    def begin():
+        with closing(Database(address)) as database:
+            together.wait(SOON)
+            try:
+                migrate(database)
+            except Exception as failure:  # noqa: BLE001
+                failed.append(failure)
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not failed
+
+
+def test_a_server_that_is_killed_loses_nothing_it_has_acknowledged(server, root, backing):
+    address = server.new()
+    with closing(Database(address)) as database:
+        migrate(database)
+        store = Store(database, root, Page.blank())
+        kept = keep_key(store, backing)
+        with pytest.raises(Unavailable, match="did not answer"), store.writing() as books:
+            books.change_key(kept, description="never")
+            server.kill()
+            books.change_key(kept, description="never")
+        with pytest.raises(Unavailable, match="did not answer"), store.reading():
+            pass
+        with pytest.raises(DatabaseError, match="cannot be reached: connection is bad"):
+            database.require()
+        server.start()
+        with store.reading() as books:
+            assert books.key(*HERE, kept.id).description == ""
+
+
+class Between:
+    """Stands between clients and their server; lets a connection go when a commit comes by."""
+
+    def __init__(self, server, *, deliver):
+        self._to = str(server.folder / ".s.PGSQL.5432")
+        self._deliver = deliver
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.armed = False
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def _accept(self):
+        passing = []
+        while True:
+            client, _ = self._listening.accept()
+            if self._closing(client):
+                break
+            passing.append(threading.Thread(target=self._pass, args=(client,)))
+            passing[-1].start()
+        for thread in passing:
+            thread.join(SOON)
+
+    @staticmethod
+    def _closing(client):
+        """Whether it was `close` that connected, which says nothing."""
+        if select.select([client], [], [], SOON)[0] and client.recv(1, socket.MSG_PEEK):
+            return False
+        client.close()
+        return True
+
+    def _pass(self, client):
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(self._to)
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(65536)
+                    commit = self.armed and ready is client and b"COMMIT\0" in data
+                    if data and (not commit or self._deliver):
+                        (server if ready is client else client).sendall(data)
+                    if commit:
+                        self.armed = False
+                        if self._deliver:
+                            server.recv(65536)  # it is done
+                    if commit or not data:
+                        return
+
+    def close(self):
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._accepting.join(SOON)
+        self._listening.close()
+
+
+@pytest.mark.parametrize("deliver", [True, False])
+def test_a_commit_without_an_answer_is_told_as_one(postgresql, root, backing, deliver):
+    server, template = postgresql
+    direct = server.copy(template)
+    between = Between(server, deliver=deliver)
+    address = re.sub(r"host=.*", f"host=127.0.0.1&port={between.port}", direct)
+    with closing(between), closing(Database(address)) as database:
+        store = Store(database, root, Page.blank())
+        keep_key(store, backing)
+        between.armed = True
+        with pytest.raises(Unavailable, match="Nobody knows whether it was made"):
+            keep_key(store, backing)
+        assert len(keys(direct, root)) == 1 + deliver
+        keep_key(store, backing)  # by a new connection
+    assert len(keys(direct, root)) == 2 + deliver
+
+
+def test_a_server_that_only_reads_is_not_asked(postgresql):
+    server, _ = postgresql
+    address = server.new()
+    name = address.partition("@/")[2].partition("?")[0]
+    server.do(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with (
+        closing(Database(address)) as database,
+        pytest.raises(DatabaseError, match="session is read-only"),
+    ):
+        database.require()
+
+
+def test_an_address_that_is_none_is_not_repeated():
+    with pytest.raises(DatabaseError) as caught:
+        Database("postgresql://me:hunter2@here/db?nonsense=1")
+    assert "hunter2" not in str(caught.value)
+    assert "nonsense" in str(caught.value)
+
+
+def test_other_nodes_hear_of_changes(server, root, backing):
+    address = server.new()
+    with closing(Database(address)) as database:
+        migrate(database)
+    here, there = (Store(Database(address), root, Page.blank()) for _ in range(2))
+    told = []
+    end = there.listen(told.append)
+
+    def heard():
+        keep_key(here, backing)
+        until = time.monotonic() + 0.2
+        while there._page.last_change != here._page.last_change and time.monotonic() < until:
+            time.sleep(0.005)
+        return there._page.last_change == here._page.last_change
+
+    def heard_soon():
+        """It takes a moment until somebody listens."""
+        until = time.monotonic() + SOON
+        while not (found := heard()) and time.monotonic() < until:
+            pass
+        return found
+
+    assert heard_soon()
+    assert heard()
+    server.kill()
+    server.start()
+    assert heard_soon()
+    assert len(told) == 1  # it is said once
+    end()
+    here.close()
+    there.close()
+
+
+def test_every_row_is_read_as_it_was_written(address, root, backing):
+    with closing(Store(Database(address), root, Page.blank())) as store:
+        key = keep_key(store, backing, deletion_date=1.1, rotation=rotation.schedule(90, 1e9 / 3))
+        keep_alias(store, key)
+        grant = keep_grant(store, key, equals=(("a", "1"),))
+        keep_identities(store, HERE[0])
+        keep_organization(store, HERE[0])
+        with store.reading() as books:
+            assert books.check_every_row() > 30
+            assert books.key(*HERE, key.id) == key
+            assert books.grants(*HERE, key.id, (grant.grantee_id,)) == (grant,)
+
+
+def test_names_are_sorted_as_they_are_on_sqlite(store, backing):
+    key = keep_key(store, backing)
+    names = ["alias/B", "alias/_", "alias/a", "alias/ä"]
+    for name in reversed(names):
+        keep_alias(store, key, name)
+    with store.reading() as books:
+        found = [alias.name for alias in books.aliases_of(key)]
+    assert sorted(found) == names
+    with store.reading() as books:
+        assert [alias.name for alias in books.aliases(*HERE, None, "", 10)] == names
+
+
+def test_a_root_key_of_others_opens_nothing(address, root, backing):
+    with closing(Store(Database(address), root, Page.blank())) as store:
+        keep_key(store, backing)
+    with pytest.raises(Exception, match="does not open where it stands"):
+        keys(address, new_root_key())
+
+
+def test_a_character_that_one_of_them_cannot_keep_is_refused_by_both(store, backing):
+    with pytest.raises(Validation, match="U\\+0000"):
+        keep_key(store, backing, description="a\0b")
+    kept = keep_key(store, backing, description="ab \U0001f511 \ufffe\x01")
+    with store.reading() as books:
+        assert books.key(*HERE, kept.id).description == kept.description
