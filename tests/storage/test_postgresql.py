@@ -8,11 +8,13 @@ import time
 from contextlib import closing
 
 import pytest
-from keeping import HERE, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
+from keeping import HERE, NOW, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
 from tests.postgresql import Server
 
+from strongroom import jobs
 from strongroom.errors import Unavailable, Validation
 from strongroom.keys import rotation
+from strongroom.keys.states import KeyState
 from strongroom.storage import changes
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.migrations import migrate
@@ -250,6 +252,46 @@ def test_other_nodes_hear_of_changes(server, root, backing):
     end()
     here.close()
     there.close()
+
+
+def test_what_is_due_is_done_once(address, root, backing):
+    stores = [Store(Database(address), root, Page.blank()) for _ in range(2)]
+    due = [
+        keep_key(
+            stores[0],
+            backing,
+            state=KeyState.PENDING_DELETION,
+            deletion_date=NOW,
+            deletion_window_days=7,
+        )
+        for _ in range(20)
+    ]
+    together, done = threading.Barrier(2), []
+
+    def do(store):
+        together.wait(SOON)
+        done.extend(jobs.do_what_is_due(store, backing, lambda: NOW + 1).deleted)
+
+    threads = [threading.Thread(target=do, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(key.id for key in done) == sorted(key.id for key in due)
+    for store in stores:
+        store.close()
+
+
+def test_a_user_that_may_not_make_tables(postgresql):
+    server, _ = postgresql
+    address = server.new()
+    name = address.partition("@/")[2].partition("?")[0]
+    server.do(f"CREATE USER {name}")
+    with (
+        closing(Database(address.replace("strongroom@", f"{name}@"))) as database,
+        pytest.raises(DatabaseError, match="may not make tables"),
+    ):
+        database.require_unused()
 
 
 def test_every_row_is_read_as_it_was_written(address, root, backing):

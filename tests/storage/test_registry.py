@@ -568,7 +568,9 @@ def test_what_was_not_compared_for_too_long_is_compared_first(store, page, backi
     asyncio.run(scene())
 
 
-def test_a_database_that_hangs_is_not_waited_for_longer_than_that(store, page, backing, threads):
+def test_a_database_that_hangs_is_not_waited_for_long(store, page, backing, threads, monkeypatch):
+    monkeypatch.setattr("strongroom.storage.registry._PATIENCE", 0.2)
+
     async def scene():
         registry = Registry(store, page, threads, staleness=0.2)
         key = keep_key(store, backing)

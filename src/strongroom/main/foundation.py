@@ -14,7 +14,7 @@ from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Description, Folder, FolderError
-from strongroom.storage.migrations import at_current, is_empty, migrate
+from strongroom.storage.migrations import at_current, migrate
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
 from strongroom.storage.store import Store
@@ -48,7 +48,8 @@ def lay(
     folder.require_unused()
     where = folder.file if address is None else address
     if address is not None:
-        _require_empty(address)
+        with closing(Database(address)) as database:
+            database.require_unused()
     root = rootkey.new_root_key()
     if passphrase is None:
         root_key = root_key.absolute()
@@ -76,17 +77,6 @@ def lay(
         books.add_credential(credential, now)
     folder.describe(root, seal, address)
     return credential
-
-
-def _require_empty(address: str) -> None:
-    """DatabaseError if there is anything in the database, or it cannot be reached."""
-    with closing(Database(address)) as database:
-        database.require()
-        if not is_empty(database):
-            raise DatabaseError(
-                "there is something in the database already; give an empty one, or make this folder "
-                "a further node of what is there with `strongroom join`"
-            )
 
 
 def join(data: Path, other: Path, root_key: Path | None, passphrase: Callable[[], str]) -> None:
@@ -169,7 +159,11 @@ def lay_throw_away(data: Path) -> RootKey:
 
 
 def open_store(where: Path | str, root: RootKey, page: Page) -> Store:
-    """The store of a database, its tables brought to this release's form."""
+    """The store of a database, its tables brought to this release's form.
+
+    DatabaseError if it cannot be reached.
+    """
     database = Database(where)
+    database.require()
     migrate(database)
     return Store(database, root, page)

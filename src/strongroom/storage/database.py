@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -50,6 +50,9 @@ class _Kind(Protocol):
     reading: Engine
     writing: Engine
 
+    def may_define(self, connection: Connection) -> bool:
+        """Whether tables can be made."""
+
     def begin_writing(self, connection: Connection) -> None:
         """Wait for whoever writes."""
 
@@ -57,7 +60,7 @@ class _Kind(Protocol):
         """Tell other nodes, once this is committed, that there is a change of that number."""
 
     def listen(
-        self, heard: Callable[[int], None], told: Callable[[str], None], /
+        self, heard: Callable[[int | None], None], told: Callable[[str], None], /
     ) -> Callable[[], None]:
         """See `Database.listen`."""
 
@@ -77,12 +80,28 @@ class Database:
         self._kind: _Kind = _Sqlite(where) if isinstance(where, Path) else _Postgresql(where)
 
     def require(self) -> None:
-        """DatabaseError, in the database's own words, if it cannot be reached."""
-        try:
-            self._kind.reading.connect().close()
-        except exc.DBAPIError as failure:
-            said = " ".join(str(failure.orig).split())
-            raise DatabaseError(f"the key database cannot be reached: {said}") from None
+        """DatabaseError, in the database's own words, if it cannot be reached; Unavailable if it is damaged."""
+        with self._failures():
+            try:
+                self._kind.reading.connect().close()
+            except exc.OperationalError as failure:
+                said = " ".join(str(failure.orig).split())
+                raise DatabaseError(f"the key database cannot be reached: {said}") from None
+
+    def require_unused(self) -> None:
+        """DatabaseError if there is anything in it, or no table can be made there."""
+        self.require()
+        with self.reading() as connection:
+            if inspect(connection).get_table_names():
+                raise DatabaseError(
+                    "there is something in the database already; give an empty one, or make this folder "
+                    "a further node of what is there with `strongroom join`"
+                )
+            if not self._kind.may_define(connection):
+                raise DatabaseError(
+                    "the database's user may not make tables in it; let it own the database, or grant it "
+                    "CREATE on its schema"
+                )
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -122,10 +141,11 @@ class Database:
         self._kind.announce(connection, number)
 
     def listen(
-        self, heard: Callable[[int], None], told: Callable[[str], None]
+        self, heard: Callable[[int | None], None], told: Callable[[str], None]
     ) -> Callable[[], None]:
         """Call `heard`, in another thread, with the numbers of changes that other nodes announce, until
-        what this gives is called.  `told` is called with why nothing can be heard; it is tried again.
+        what this gives is called; with None where some may have been missed.  `told` is called with why
+        nothing can be heard; it is tried again.
         """
         return self._kind.listen(heard, told)
 
@@ -190,6 +210,9 @@ class _Sqlite:
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options()["strongroom_begin"])
 
+    def may_define(self, _connection: Connection) -> bool:
+        return True
+
     def begin_writing(self, connection: Connection) -> None:
         """Nothing more: it was done by `BEGIN IMMEDIATE`."""
 
@@ -197,7 +220,7 @@ class _Sqlite:
         """Nothing: there are no other nodes."""
 
     def listen(
-        self, _heard: Callable[[int], None], _told: Callable[[str], None]
+        self, _heard: Callable[[int | None], None], _told: Callable[[str], None]
     ) -> Callable[[], None]:
         return lambda: None
 
@@ -259,6 +282,10 @@ class _Postgresql:
                 cursor.execute(setting)
         connection.commit()
 
+    def may_define(self, connection: Connection) -> bool:
+        may = func.has_schema_privilege(func.current_schema(), "CREATE")
+        return bool(connection.execute(select(may)).scalar())
+
     def begin_writing(self, connection: Connection) -> None:
         connection.execute(select(epoch.c.number).with_for_update())
 
@@ -266,7 +293,7 @@ class _Postgresql:
         connection.execute(select(func.pg_notify(_CHANNEL, str(number))))
 
     def listen(
-        self, heard: Callable[[int], None], told: Callable[[str], None]
+        self, heard: Callable[[int | None], None], told: Callable[[str], None]
     ) -> Callable[[], None]:
         listening = _Listening(self._connect, heard, told)
         listening.start()
@@ -290,7 +317,10 @@ class _Listening(threading.Thread):
     _AGAIN = 0.5  # seconds
 
     def __init__(
-        self, connect: Callable[[], Any], heard: Callable[[int], None], told: Callable[[str], None]
+        self,
+        connect: Callable[[], Any],
+        heard: Callable[[int | None], None],
+        told: Callable[[str], None],
     ) -> None:
         super().__init__(name="listening", daemon=True)
         self._connect = connect
@@ -316,7 +346,7 @@ class _Listening(threading.Thread):
             connection.autocommit = True
             connection.execute(f"LISTEN {_CHANNEL}")
             self._said = ""
-            self._heard(0)  # something may have been announced while nobody listened
+            self._heard(None)  # something may have been announced while nobody listened
             while not self._ending.is_set():
                 for notice in connection.notifies(timeout=self._AGAIN):
                     self._heard(int(notice.payload))

@@ -42,6 +42,7 @@ from strongroom.storage.store import Store
 DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, and credentials
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
 DEFAULT_STALENESS = 1.0  # seconds
+_PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _MISSING_CAPACITY = 1_000  # names known not to exist
 
 Name = TypeVar("Name")
@@ -224,12 +225,12 @@ class Registry:
     async def catch_up(self) -> None:
         """Drop what has changed.  Those who ask at the same time wait for the same reading.
 
-        Unavailable if the database does not say, for as long as what is held may be believed.
+        Unavailable if the database does not say it soon.
         """
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())
         try:
-            await asyncio.wait_for(asyncio.shield(self._catching_up), self._staleness)
+            await asyncio.wait_for(asyncio.shield(self._catching_up), _PATIENCE)
         except TimeoutError:
             raise Unavailable("The key database does not say what has changed.") from None
 

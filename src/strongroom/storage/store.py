@@ -43,8 +43,10 @@ class Store:
     def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
         """Show every worker of this machine what other nodes change, until what this gives is called."""
 
-        def heard(number: int) -> None:
-            self._page.last_change = number
+        def heard(number: int | None) -> None:
+            # What this machine changed it knows already.
+            if number is None or number > self._page.last_change:
+                self._page.last_change = number or 0
 
         return self._database.listen(heard, told)
 

@@ -61,12 +61,6 @@ def at_current(database: Database) -> bool:
         return _revision(connection) == REVISION
 
 
-def is_empty(database: Database) -> bool:
-    """Whether there is no table."""
-    with database.reading() as connection:
-        return not inspect(connection).get_table_names()
-
-
 def is_unmarked(database: Database) -> bool:
     """Whether there are tables of which it is not known what release made them."""
     with database.reading() as connection:
