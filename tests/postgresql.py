@@ -27,7 +27,8 @@ def programs():
 class Server:
     """One server; its words are compared as English does it, not byte by byte, as many a server's."""
 
-    def __init__(self):
+    def __init__(self, primary=None):
+        """`primary`: the server whose standby this one is."""
         self.folder = Path(tempfile.mkdtemp(prefix="strongroom-postgresql-"))
         self._as = {}
         if os.geteuid() == 0:  # it refuses to be root's
@@ -36,12 +37,23 @@ class Server:
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._data = self.folder / "data"
         self._log = self.folder / "log"
+        if primary is None:
+            self._make()
+        else:
+            self._run(
+                *("pg_basebackup", "-D", self._data, "-R", "-X", "stream", "-c", "fast"),
+                *("-h", primary.folder, "-U", "strongroom", "--no-sync"),
+            )
+        self._process = None
+        self.start()
+        if primary is not None:
+            primary.await_standby()
+
+    def _make(self):
         self._run(
             *("initdb", "-D", self._data, "-U", "strongroom", "-A", "trust", "-E", "UTF8"),
             *("--locale=C", "--locale-provider=icu", "--icu-locale=en", "--no-sync"),
         )
-        self._process = None
-        self.start()
 
     def _run(self, program, *arguments):
         subprocess.run(
@@ -96,6 +108,26 @@ class Server:
     def do(self, statement, name="postgres"):
         with contextlib.closing(psycopg.connect(self.url(name), autocommit=True)) as connection:
             connection.execute(statement)
+
+    def await_standby(self):
+        """Answer no commit from now on that a standby has not; return when there is one that says so."""
+        self.do("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.do("SELECT pg_reload_conf()")
+        until = time.monotonic() + 30
+        while not self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            if time.monotonic() > until:
+                raise RuntimeError("the standby does not follow")
+            time.sleep(0.02)
+
+    def promote(self):
+        """Be the primary."""
+        self.do("SELECT pg_promote()")
+
+    def ask(self, query):
+        with contextlib.closing(
+            psycopg.connect(self.url("postgres"), autocommit=True)
+        ) as connection:
+            return connection.execute(query).fetchone()[0]
 
     def kill(self):
         """As a crash does: SIGKILL to the server and all that it started."""

@@ -23,6 +23,7 @@ from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
 
 SOON = 10  # seconds
+MOST_AWAY = 5  # seconds, until a standby answers in a primary's place
 
 
 @pytest.fixture
@@ -252,6 +253,62 @@ def test_other_nodes_hear_of_changes(server, root, backing):
     end()
     here.close()
     there.close()
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.timeout(600)
+def test_a_standby_takes_over_and_has_all_that_was_acknowledged(root, backing, times):
+    primary = Server()
+    address = primary.new()
+    with closing(Database(address)) as database:
+        migrate(database)
+    acknowledged = set()
+    for _ in range(times):
+        standby = Server(primary)
+        away = fail_over(primary, standby, address, root, backing, acknowledged)
+        assert away < MOST_AWAY
+        address = address.replace(str(primary.folder), str(standby.folder))
+        kept = set(keys(address, root))
+        assert not acknowledged - kept, "acknowledged, and lost"
+        primary.stop()
+        primary = standby
+    primary.stop()
+
+
+def fail_over(primary, standby, address, root, backing, acknowledged):
+    """Keep keys while a primary dies and its standby takes over; for how many seconds none was kept."""
+    hosts = f"host={primary.folder},{standby.folder}"
+    database = Database(re.sub(r"host=.*", hosts, address))
+    store, ending, kept_at = Store(database, root, Page.blank()), threading.Event(), []
+
+    def keep():
+        while not ending.is_set():
+            try:
+                acknowledged.add(keep_key(store, backing).id)
+                kept_at.append(time.monotonic())
+            except Unavailable:
+                time.sleep(0.02)
+
+    writing = threading.Thread(target=keep)
+    writing.start()
+    try:
+        wait_until(lambda: len(kept_at) > 10)
+        primary.kill()
+        died = time.monotonic()
+        standby.promote()
+        wait_until(lambda: kept_at[-1] > died)
+    finally:
+        ending.set()
+        writing.join(SOON)
+        store.close()
+    return min(at for at in kept_at if at > died) - died
+
+
+def wait_until(holds):
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_what_is_due_is_done_once(address, root, backing):

@@ -19,8 +19,9 @@ from machine.model import DAY, GONE, MINUTE, Material, Member, Model, Shared, id
 MOST_KEYS = 4  # so that rules meet on the same ones
 
 tag_names = st.sampled_from(["x", "X", "y"])
-tags = st.dictionaries(tag_names, st.text(max_size=3))
-descriptions = st.text(max_size=8)
+kept_characters = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+tags = st.dictionaries(tag_names, st.text(kept_characters, max_size=3))
+descriptions = st.text(kept_characters, max_size=8)
 anything = st.integers(0, 1_000_000)
 """To choose from what there is by then."""
 keys = anything

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from machine.base import Base, descriptions, keys, one_of, tag_names
+from machine.base import Base, descriptions, kept_characters, keys, one_of, tag_names
 from machine.model import EXISTS, GONE, HOUR, INVALID, WRONG_STATE, id_of, region_of
 
 names = st.sampled_from(["alias/a", "alias/b", "alias/c"])
@@ -29,7 +29,7 @@ class Descriptions(Base):
         if answer is not None:
             self.model.members[key].description = description
 
-    @rule(key=keys, name=tag_names, value=st.none() | st.text(max_size=3))
+    @rule(key=keys, name=tag_names, value=st.none() | st.text(kept_characters, max_size=3))
     def tag_or_untag(self, key, name, value):
         key = self.aim(key)
         expected = self.model.unchangeable(key)
