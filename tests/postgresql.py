@@ -24,6 +24,11 @@ def programs():
     return found[0].parent if found else Path(on_path).parent
 
 
+def name_of(url):
+    """The database's, of an address that a `Server` gave."""
+    return url.partition("@/")[2].partition("?")[0]
+
+
 class Server:
     """One server; its words are compared as English does it, not byte by byte, as many a server's."""
 
@@ -101,20 +106,23 @@ class Server:
     def copy(self, url):
         """The address of a copy of a database that nobody uses."""
         name = f"d{secrets.token_hex(8)}"
-        template = url.partition("@/")[2].partition("?")[0]
-        self.do(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.do(f"CREATE DATABASE {name} TEMPLATE {name_of(url)}")
         return self.url(name)
 
-    def do(self, statement, name="postgres"):
-        with contextlib.closing(psycopg.connect(self.url(name), autocommit=True)) as connection:
-            connection.execute(statement)
+    def do(self, statement):
+        """The first value that it gives, if it gives any."""
+        with contextlib.closing(
+            psycopg.connect(self.url("postgres"), autocommit=True)
+        ) as connection:
+            given = connection.execute(statement)
+            return given.fetchone()[0] if given.description else None
 
     def await_standby(self):
         """Answer no commit from now on that a standby has not; return when there is one that says so."""
         self.do("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.do("SELECT pg_reload_conf()")
         until = time.monotonic() + 30
-        while not self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
+        while not self.do("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
             if time.monotonic() > until:
                 raise RuntimeError("the standby does not follow")
             time.sleep(0.02)
@@ -122,12 +130,6 @@ class Server:
     def promote(self):
         """Be the primary."""
         self.do("SELECT pg_promote()")
-
-    def ask(self, query):
-        with contextlib.closing(
-            psycopg.connect(self.url("postgres"), autocommit=True)
-        ) as connection:
-            return connection.execute(query).fetchone()[0]
 
     def kill(self):
         """As a crash does: SIGKILL to the server and all that it started."""

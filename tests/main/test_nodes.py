@@ -28,12 +28,9 @@ class Nodes:
         self.one, self.two = (server.client("kms", "region-1") for server in self.servers)
 
     def stop(self):
-        said = []
         for server in self.servers:
-            server.process.terminate()
-            said.append(server.process.communicate(timeout=30)[1])
+            server.stop()
         self.postgresql.stop()
-        return said
 
 
 def run(*arguments, wrong=False):

@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 from keeping import HERE, NOW, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
-from tests.postgresql import Server
+from tests.postgresql import Server, name_of
 
 from strongroom import jobs
 from strongroom.errors import Unavailable, Validation
@@ -38,6 +39,16 @@ def server():
 def address(postgresql):
     server, template = postgresql
     return server.copy(template)
+
+
+def side_by_side(works):
+    """Do them in threads, until all are done."""
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def keys(address, root):
@@ -81,11 +92,7 @@ def test_changes_are_numbered_in_the_order_of_their_commits(address, root):
                 now, touched = changes.since(books.connection, 0)
                 seen.append(now == len(touched))
 
-    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    side_by_side(partial(write, store) for store in stores)
     assert seen == [True] * 100
     with stores[0].reading() as books:
         assert changes.last(books.connection) == 100
@@ -103,14 +110,10 @@ def test_two_that_begin_at_once_both_find_their_tables(postgresql):
             together.wait(SOON)
             try:
                 migrate(database)
-            except Exception as failure:  # noqa: BLE001
+            except Exception as failure:  # noqa: BLE001 - told below, by the main thread
                 failed.append(failure)
 
-    threads = [threading.Thread(target=begin) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    side_by_side(begin for _ in range(4))
     assert not failed
 
 
@@ -206,8 +209,7 @@ def test_a_commit_without_an_answer_is_told_as_one(postgresql, root, backing, de
 def test_a_server_that_only_reads_is_not_asked(postgresql):
     server, _ = postgresql
     address = server.new()
-    name = address.partition("@/")[2].partition("?")[0]
-    server.do(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    server.do(f"ALTER DATABASE {name_of(address)} SET default_transaction_read_only = on")
     with (
         closing(Database(address)) as database,
         pytest.raises(DatabaseError, match="session is read-only"),
@@ -329,11 +331,7 @@ def test_what_is_due_is_done_once(address, root, backing):
         together.wait(SOON)
         done.extend(jobs.do_what_is_due(store, backing, lambda: NOW + 1).deleted)
 
-    threads = [threading.Thread(target=do, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    side_by_side(partial(do, store) for store in stores)
     assert sorted(key.id for key in done) == sorted(key.id for key in due)
     for store in stores:
         store.close()
@@ -342,7 +340,7 @@ def test_what_is_due_is_done_once(address, root, backing):
 def test_a_user_that_may_not_make_tables(postgresql):
     server, _ = postgresql
     address = server.new()
-    name = address.partition("@/")[2].partition("?")[0]
+    name = name_of(address)
     server.do(f"CREATE USER {name}")
     with (
         closing(Database(address.replace("strongroom@", f"{name}@"))) as database,

@@ -38,7 +38,7 @@ AHEAD = 16
 
 SLOTS = 1_024
 _NO_SLOT = -1
-_NICER = 15  # than the worker: who encrypts with AES does not wait for who signs with RSA
+NICER = 15  # than the worker: who encrypts with AES does not wait for who signs with RSA
 
 
 AnyOrder = AnyWork | Attest
@@ -72,7 +72,7 @@ def main(fd: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent()
     harden()
-    os.nice(_NICER)
+    os.nice(NICER)
     with socket.socket(fileno=fd) as worker:
         _serve(worker)
 
