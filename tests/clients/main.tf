@@ -9,6 +9,13 @@ provider "aws" {
   skip_region_validation  = true
 }
 
+provider "aws" {
+  alias                   = "elsewhere"
+  region                  = "eu-west-1"
+  skip_metadata_api_check = true
+  skip_region_validation  = true
+}
+
 variable "team" {
   default = "blue"
 }
@@ -145,6 +152,40 @@ resource "aws_kms_key" "it" {
   tags                    = { team = var.team }
 }
 
+resource "aws_kms_key" "signing" {
+  description              = "made by Terraform, to sign"
+  deletion_window_in_days  = 7
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+}
+
+resource "aws_kms_key" "mac" {
+  deletion_window_in_days  = 7
+  customer_master_key_spec = "HMAC_256"
+  key_usage                = "GENERATE_VERIFY_MAC"
+}
+
+resource "aws_kms_external_key" "it" {
+  deletion_window_in_days = 7
+  enabled                 = true
+  key_material_base64     = "c3Ryb25ncm9vbSwgdGhpcnR5LXR3byBieXRlcyA6LSk="
+}
+
+resource "aws_kms_key" "everywhere" {
+  deletion_window_in_days = 7
+  multi_region            = true
+}
+
+resource "aws_kms_replica_key" "it" {
+  provider                = aws.elsewhere
+  deletion_window_in_days = 7
+  primary_key_arn         = aws_kms_key.everywhere.arn
+}
+
+data "aws_kms_public_key" "signing" {
+  key_id = aws_kms_key.signing.arn
+}
+
 resource "aws_kms_alias" "it" {
   name          = "alias/terraform"
   target_key_id = aws_kms_key.it.key_id
@@ -172,6 +213,22 @@ data "aws_iam_role" "it" {
 
 output "key_id" {
   value = aws_kms_key.it.key_id
+}
+
+output "signing_key_id" {
+  value = aws_kms_key.signing.key_id
+}
+
+output "public_key_pem" {
+  value = data.aws_kms_public_key.signing.public_key_pem
+}
+
+output "external_key_id" {
+  value = aws_kms_external_key.it.id
+}
+
+output "replica_arn" {
+  value = aws_kms_replica_key.it.arn
 }
 
 output "grant_id" {

@@ -14,6 +14,8 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 CONFIGURATION = Path(__file__).parent / "main.tf"
 PROVIDER = "registry.terraform.io/hashicorp/aws"
@@ -29,9 +31,9 @@ def mirror() -> Path | None:
 
 
 class Account:
-    """An account of the test's own, in a Region of the test's own."""
+    """An account of the test's own, in a Region whose name the provider takes for one."""
 
-    def __init__(self, endpoint, region):
+    def __init__(self, endpoint, region="eu-central-1"):
         self._root = f"{secrets.randbelow(9 * 10**11) + 10**11}", endpoint.secret_access_key
         self.environment = endpoint.environment(region) | {"AWS_ACCESS_KEY_ID": self._root[0]}
 
@@ -45,8 +47,8 @@ class Account:
 
 
 @pytest.fixture
-def account(endpoint, region):
-    return Account(endpoint, region)
+def account(endpoint):
+    return Account(endpoint)
 
 
 @pytest.fixture
@@ -118,6 +120,9 @@ def as_it_was_asked_for(account, made):
     kms = account.client("kms")
     assert kms.get_key_rotation_status(KeyId=made["key_id"])["RotationPeriodInDays"] == 100
     assert kms.describe_key(KeyId="alias/terraform")["KeyMetadata"]["KeyId"] == made["key_id"]
+    metadata = kms.describe_key(KeyId=made["external_key_id"])["KeyMetadata"]
+    assert (metadata["Origin"], metadata["KeyState"]) == ("EXTERNAL", "Enabled")
+    assert made["replica_arn"].startswith("arn:aws:kms:eu-west-1:")
     (grant,) = kms.list_grants(KeyId=made["key_id"])["Grants"]
     assert (grant["GrantId"], grant["Constraints"]) == (
         made["grant_id"],
@@ -127,6 +132,11 @@ def as_it_was_asked_for(account, made):
 
 def serves_as_it_says(account, made):
     """The key policy lets the user encrypt, and the grant the role, within its boundary."""
+    signature = account.client("kms").sign(
+        KeyId=made["signing_key_id"], Message=b"x", SigningAlgorithm="ECDSA_SHA_256"
+    )["Signature"]
+    public = serialization.load_pem_public_key(made["public_key_pem"].encode())
+    public.verify(signature, b"x", ec.ECDSA(hashes.SHA256()))
     user = made["access_key_id"], made["secret_access_key"]
     kms, sts = (account.client(service, *user) for service in ("kms", "sts"))
     blob = kms.encrypt(KeyId=made["key_id"], Plaintext=b"x")["CiphertextBlob"]

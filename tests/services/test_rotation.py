@@ -154,9 +154,9 @@ def test_only_symmetric_keys_rotate(kms, spec, usage):
     for ask in (
         kms.enable_key_rotation,
         kms.disable_key_rotation,
-        kms.get_key_rotation_status,
         kms.rotate_key_on_demand,
         kms.list_key_rotations,
     ):
         with refused("UnsupportedOperationException", ""):
             ask(KeyId=key_id)
+    assert status(kms, key_id) == {"KeyId": key_id, "KeyRotationEnabled": False}

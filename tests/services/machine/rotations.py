@@ -8,6 +8,7 @@ from machine.lifecycle import Switching
 from machine.model import (
     CONFLICT,
     DAY,
+    GONE,
     HOUR,
     LIMIT,
     MINUTE,
@@ -70,11 +71,13 @@ class OnDemand(Base):
     def look_closely(self, key):
         super().look_closely(key)
         expected = self.model.unsupported(key, lambda member: member.shared.kind.symmetric)
-        status = self.ask_of(key, "GetKeyRotationStatus", expected)
+        gone = expected & {GONE}
+        status = self.ask_of(key, "GetKeyRotationStatus", gone)
         everything = {"IncludeKeyMaterial": "ALL_KEY_MATERIAL"}
         listed = self.ask_of(key, "ListKeyRotations", expected, **everything)
         only = self.ask_of(key, "ListKeyRotations", expected)
         if expected:
+            assert gone or status["KeyRotationEnabled"] is False
             return
         member = self.model.members[key]
         rotates = None if member.window is not None else member.shared.rotates

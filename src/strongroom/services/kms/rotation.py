@@ -57,10 +57,12 @@ def disable_key_rotation(kms: KmsBooks, call: Call, rq: DisableKeyRotationReques
 def get_key_rotation_status(
     kms: Kms, call: Call, rq: GetKeyRotationStatusRequest
 ) -> GetKeyRotationStatusResponse:
-    """A key that is pending deletion says no, and means its setting again once that is cancelled."""
+    """A key that is pending deletion says no, and means its setting again once that is cancelled.
+
+    So does one that cannot rotate: whoever reads every key's status (Terraform does) may ask.
+    """
     key = id_or_arn(kms, call, "GetKeyRotationStatus", rq.KeyId)
     access.require(kms, call, "GetKeyRotationStatus", key)
-    _require_rotatable(key)
     schedule = key.rotation
     if schedule is None or key.deletion_window_days is not None:
         return GetKeyRotationStatusResponse(KeyId=key.id, KeyRotationEnabled=False)
