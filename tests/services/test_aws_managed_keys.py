@@ -4,19 +4,7 @@ import json
 
 import pytest
 from answers import not_allowed, refused
-from requests_of import ANY_FORM, ID_OR_ARN, ask
-
-SEEN = {
-    "DescribeKey",
-    "GetKeyPolicy",
-    "GetKeyRotationStatus",
-    "ListAliases",
-    "ListGrants",
-    "ListKeyPolicies",
-    "ListKeyRotations",
-    "ListResourceTags",
-}
-EVERY = ANY_FORM | ID_OR_ARN
+from requests_of import ANY_FORM, ask
 
 
 @pytest.fixture
@@ -58,18 +46,6 @@ def test_a_service_without_a_key_of_its_own(kms, region):
         ):
             kms.describe_key(KeyId=name)
     assert kms.list_keys()["Keys"] == []
-
-
-@pytest.mark.parametrize("operation", sorted(set(EVERY) - SEEN))
-def test_the_account_neither_uses_nor_changes_it(kms, managed, operation):
-    with refused("AccessDeniedException", not_allowed(operation, managed["Arn"])):
-        ask(kms, *EVERY[operation], managed["KeyId"])
-    assert managed == kms.describe_key(KeyId=managed["KeyId"])["KeyMetadata"]
-
-
-@pytest.mark.parametrize("operation", sorted(SEEN))
-def test_the_account_may_look_at_it(kms, managed, operation):
-    ask(kms, *EVERY[operation], managed["KeyId"])
 
 
 @pytest.mark.parametrize("operation", sorted(set(ANY_FORM) - {"DescribeKey"}))
