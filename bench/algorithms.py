@@ -26,7 +26,7 @@ from bench.processes import Server, init, serve, spawn
 from bench.report import Outcome, spread, table
 from bench.signing import Client
 from strongroom.backings.helper import NICER
-from strongroom.keys.private import Private, fresh
+from strongroom.keys.private import Private, fresh, pair
 
 LEAST_OF_OPENSSL = 0.85
 LEAST_OF_ENCRYPT = 0.60
@@ -53,12 +53,13 @@ class _Kind(NamedTuple):
     spec: str
     usage: str
     algorithm: str
-    verb: str  # "sign", "verify", "decrypt", "mac"
+    verb: str  # "sign", "verify", "decrypt", "mac", "agree", "decapsulate"
     by_openssl: str = ""  # what `openssl speed` calls it
 
     @property
     def name(self) -> str:
-        return f"{self.verb} {self.spec}"
+        old = ", SHA-1" if self.algorithm.endswith("SHA_1") else ""
+        return f"{self.verb} {self.spec}{old}"
 
 
 _RSA = tuple(
@@ -77,9 +78,18 @@ _FAST = (
 )
 _OTHERS = (
     _Kind("RSA_2048", "SIGN_VERIFY", "RSASSA_PSS_SHA_256", "verify", "rsa2048"),
+    _Kind("RSA_2048", "ENCRYPT_DECRYPT", "RSAES_OAEP_SHA_1", "decrypt", "rsa2048"),
     _Kind("ECC_NIST_P256", "SIGN_VERIFY", "ECDSA_SHA_256", "verify", "ecdsap256"),
     _Kind("ECC_NIST_P384", "SIGN_VERIFY", "ECDSA_SHA_384", "sign", "ecdsap384"),
-    _Kind("ML_DSA_65", "SIGN_VERIFY", "ML_DSA_SHAKE_256", "sign"),
+    _Kind("ECC_NIST_P521", "SIGN_VERIFY", "ECDSA_SHA_512", "sign", "ecdsap521"),
+    _Kind("ECC_SECG_P256K1", "SIGN_VERIFY", "ECDSA_SHA_256", "sign"),
+    _Kind("ECC_NIST_P256", "KEY_AGREEMENT", "ECDH", "agree"),
+    _Kind("ECC_NIST_P384", "KEY_AGREEMENT", "ECDH", "agree"),
+    *(_Kind(f"ML_DSA_{set_}", "SIGN_VERIFY", "ML_DSA_SHAKE_256", "sign") for set_ in (44, 65, 87)),
+    *(
+        _Kind(f"ML_KEM_{set_}", "ENCAPSULATE_DECAPSULATE", "ML_KEM", "decapsulate")
+        for set_ in (768, 1024)
+    ),
 )
 
 
@@ -244,9 +254,24 @@ def _request(client: Client, kind: _Kind) -> Requests:
                 "CiphertextBlob": sealed["CiphertextBlob"],
                 "EncryptionAlgorithm": kind.algorithm,
             }
+        case "agree":
+            operation = "derive_shared_secret"
+            more = {"PublicKey": _others_point(kind), "KeyAgreementAlgorithm": kind.algorithm}
+        case "decapsulate":
+            sealed = client.ask.encapsulate(KeyId=key, EncapsulationAlgorithm=kind.algorithm)
+            operation = "decapsulate"
+            more = {
+                "SharedSecretCiphertextBlob": sealed["SharedSecretCiphertextBlob"],
+                "EncapsulationAlgorithm": kind.algorithm,
+            }
         case _:
             operation, more = "generate_mac", {"Message": _MESSAGE, "MacAlgorithm": kind.algorithm}
     return lambda: [client.signed(operation, KeyId=key, **more) for _ in range(_DISTINCT)]
+
+
+def _others_point(kind: _Kind) -> bytes:
+    """The public key of somebody else on the key's curve."""
+    return pair(kind.spec).public
 
 
 def _alone(kind: _Kind, seconds: int) -> float:
@@ -262,6 +287,11 @@ def _alone(kind: _Kind, seconds: int) -> float:
         case "decrypt":
             sealed = tool.encrypt(kind.algorithm, _MESSAGE)
             work = partial(tool.decrypt, kind.algorithm, sealed)
+        case "agree":
+            work = partial(tool.agree, _others_point(kind))
+        case "decapsulate":
+            _, sealed = tool.encapsulate()
+            work = partial(tool.decapsulate, sealed)
         case _:
             work = partial(tool.mac, _MESSAGE)
     count, began = 0, perf_counter()
