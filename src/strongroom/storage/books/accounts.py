@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import Cell
@@ -11,7 +11,7 @@ from strongroom.policy.entities import AccessKey
 from strongroom.storage import schema
 from strongroom.storage.books.entities import Entities
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked, signed
+from strongroom.storage.rows import checked
 
 _KEYS = schema.access_keys
 _ALIASES = schema.iam_account_aliases
@@ -103,14 +103,11 @@ class Accounts(Entities):
         if row is None:
             raise RuntimeError(f"access key {key.key_id} went within the transaction that held it")
         row["status"] = "Active" if active else "Inactive"
-        domain = self.own_domain(key.account, "")
-        self.connection.execute(
-            update(_KEYS).where(_KEYS.c.key_id == key.key_id).values(signed(domain, _KEYS, row))
-        )
+        self._update(_KEYS, key.account, "", row, _KEYS.c.key_id == key.key_id)
         self._touch_key(key)
 
     def delete_access_key(self, key: AccessKey) -> None:
-        self.connection.execute(delete(_KEYS).where(_KEYS.c.key_id == key.key_id))
+        self._delete(_KEYS, _KEYS.c.key_id == key.key_id)
         self._touch_key(key)
 
     def _key_row(self, key_id: str) -> dict[str, Any] | None:
@@ -144,7 +141,7 @@ class Accounts(Entities):
         self._insert(_ALIASES, account, "", {"alias": alias, "account": account})
 
     def delete_account_alias(self, account: str) -> None:
-        self.connection.execute(delete(_ALIASES).where(_ALIASES.c.account == account))
+        self._delete(_ALIASES, _ALIASES.c.account == account)
         self._touch_identities(account)
 
 

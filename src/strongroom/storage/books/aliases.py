@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from strongroom.keys.alias import Alias
 from strongroom.keys.key import Key
@@ -29,12 +29,11 @@ class Aliases(Book):
     def put_alias(self, alias: Alias) -> None:
         """Keep an alias, in place of one of the same name."""
         table = schema.aliases
-        self.connection.execute(
-            delete(table).where(
-                table.c.account == alias.account,
-                table.c.region == alias.region,
-                table.c.name == alias.name,
-            )
+        self._delete(
+            table,
+            table.c.account == alias.account,
+            table.c.region == alias.region,
+            table.c.name == alias.name,
         )
         self._insert(
             table,
@@ -53,12 +52,11 @@ class Aliases(Book):
 
     def delete_alias(self, alias: Alias) -> None:
         table = schema.aliases
-        self.connection.execute(
-            delete(table).where(
-                table.c.account == alias.account,
-                table.c.region == alias.region,
-                table.c.name == alias.name,
-            )
+        self._delete(
+            table,
+            table.c.account == alias.account,
+            table.c.region == alias.region,
+            table.c.name == alias.name,
         )
         self._touch(Kind.ALIAS, alias.account, alias.region, alias.name)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from strongroom.keys.hierarchy import Cell, Domain, RootKey, new_domain, open_domain
 from strongroom.keys.key import Key
@@ -62,6 +62,18 @@ class Book:
     def _insert(self, table: Any, account: str, region: str, row: Mapping[str, Cell]) -> None:
         domain = self.own_domain(account, region)
         self.connection.execute(insert(table).values(signed(domain, table, row)))
+
+    def _update(
+        self, table: Any, account: str, region: str, row: Mapping[str, Cell], *where: Any
+    ) -> bool:
+        """Write `row` in place of the one that is there; whether there was one."""
+        new = signed(self.own_domain(account, region), table, row)
+        result = self.connection.execute(update(table).where(*where).values(new))
+        return bool(result.rowcount)
+
+    def _delete(self, table: Any, *where: Any) -> int:
+        """How many rows there were."""
+        return int(self.connection.execute(delete(table).where(*where)).rowcount)
 
     def _one(self, table: Any, account: str, region: str, condition: Any) -> dict[str, Any] | None:
         rows = self._some(table, account, region, condition, None, 1)

@@ -6,7 +6,7 @@ Everything of IAM belongs to an account as a whole: its domain is that of the Re
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, func, select
 
 from strongroom.keys.sealing import Tampered
 from strongroom.policy.entities import Entity, Group, ManagedPolicy, Role, User
@@ -93,9 +93,7 @@ class Entities(Book):
 
     def _drop(self, entity: Entity) -> None:
         table = _TABLES[type(entity)]
-        self.connection.execute(
-            delete(table).where(table.c.account == entity.account, table.c.id == entity.id)
-        )
+        self._delete(table, table.c.account == entity.account, table.c.id == entity.id)
 
     def _touch_identities(self, account: str) -> None:
         """Say that something of the account's identities changed; once is enough."""

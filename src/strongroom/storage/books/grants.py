@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.hierarchy import Cell
@@ -27,12 +27,11 @@ class Grants(Book):
 
     def remove_grant(self, grant: Grant) -> None:
         table = schema.grants
-        self.connection.execute(
-            delete(table).where(
-                table.c.account == grant.account,
-                table.c.region == grant.region,
-                table.c.grant_id == grant.id,
-            )
+        self._delete(
+            table,
+            table.c.account == grant.account,
+            table.c.region == grant.region,
+            table.c.grant_id == grant.id,
         )
         self._touch(Kind.KEY, grant.account, grant.region, grant.key_id)
 

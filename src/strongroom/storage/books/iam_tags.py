@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete
-
 from strongroom.storage import schema
 from strongroom.storage.books.entities import Entities
 
@@ -20,7 +18,7 @@ class IamTags(Entities):
     def put_iam_tags(self, account: str, owner: str, tags: dict[str, str]) -> None:
         """Make `tags` all the tags there are."""
         here = _TABLE.c.account == account, _TABLE.c.owner == owner
-        self.connection.execute(delete(_TABLE).where(*here))
+        self._delete(_TABLE, *here)
         for key, value in tags.items():
             row = {"account": account, "owner": owner, "tag_key": key, "tag_value": value}
             self._insert(_TABLE, account, "", row)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select
 
 from strongroom.arn import Arn, partition_of
 from strongroom.keys.envelope import Material, key_id_bytes
@@ -22,7 +22,6 @@ from strongroom.storage.books.aliases import Aliases
 from strongroom.storage.books.book import Place, of_key
 from strongroom.storage.books.materials import Materials
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import signed
 
 
 @dataclass(slots=True)
@@ -103,9 +102,7 @@ class Keys(Materials, Aliases):
 
     def _put_primary(self, key: Key, region: str) -> None:
         table = schema.primaries
-        self.connection.execute(
-            delete(table).where(table.c.account == key.account, table.c.key_id == key.id)
-        )
+        self._delete(table, table.c.account == key.account, table.c.key_id == key.id)
         row: dict[str, Cell] = {
             "account": key.account,
             "key_id": key.id,
@@ -147,16 +144,8 @@ class Keys(Materials, Aliases):
         if key.is_replica and "rotation" not in change:
             changed = replace(changed, rotation=None)  # it is shown, and stands with the primary
         table = schema.keys
-        domain = self.own_domain(key.account, key.region)
-        result = self.connection.execute(
-            update(table)
-            .where(
-                *of_key(table, key),
-                table.c.version == key.version,
-            )
-            .values(signed(domain, table, _row(changed)))
-        )
-        if result.rowcount != 1:
+        this = *of_key(table, key), table.c.version == key.version
+        if not self._update(table, key.account, key.region, _row(changed), *this):
             raise RuntimeError(f"key {key.id} changed within the transaction that held it")
         self._touch_members(key)
         return changed
@@ -173,12 +162,10 @@ class Keys(Materials, Aliases):
             schema.grants,
             schema.keys,
         ):
-            self.connection.execute(delete(table).where(*of_key(table, key)))
+            self._delete(table, *of_key(table, key))
         if key.multi_region and not self._regions_of(key):
             table = schema.primaries
-            self.connection.execute(
-                delete(table).where(table.c.account == key.account, table.c.key_id == key.id)
-            )
+            self._delete(table, table.c.account == key.account, table.c.key_id == key.id)
         self._touch_members(key)
 
     def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]:

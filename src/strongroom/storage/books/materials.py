@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, select
 
 from strongroom.keys.envelope import Material
 from strongroom.keys.hierarchy import Cell, Domain
@@ -16,7 +16,7 @@ from strongroom.keys.sealing import Tampered
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked, signed
+from strongroom.storage.rows import checked
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Materials(Book):
     def put_import(self, key: Key, known: Import) -> None:
         """Keep what is known of a material that is kept, instead of what was known before."""
         table = schema.imports
-        self.connection.execute(delete(table).where(*_of(table, key, known.material_id)))
+        self._delete(table, *_of(table, key, known.material_id))
         self._insert(
             table,
             key.account,
@@ -146,22 +146,19 @@ class Materials(Book):
         )
 
     def _change_material(self, key: Key, material_id: bytes, **change: Cell) -> None:
-        table, domain = schema.materials, self.own_domain(key.account, key.region)
+        table = schema.materials
         this = and_(table.c.key_id == key.id, table.c.material_id == material_id)
         row = self._one(table, key.account, key.region, this)
         if row is None:
             raise Tampered(f"material of key {key.id} is gone")
-        self.connection.execute(
-            update(table)
-            .where(*_of(table, key, material_id))
-            .values(signed(domain, table, row | change))
-        )
+        here = _of(table, key, material_id)
+        self._update(table, key.account, key.region, row | change, *here)
         self._touch(Kind.KEY, key.account, key.region, key.id)
 
     def forget_material(self, key: Key, material_id: bytes) -> None:
         """Drop a material that was never current."""
         for table in (schema.materials, schema.imports):
-            self.connection.execute(delete(table).where(*_of(table, key, material_id)))
+            self._delete(table, *_of(table, key, material_id))
         self._touch(Kind.KEY, key.account, key.region, key.id)
 
 

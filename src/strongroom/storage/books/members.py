@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete
-
 from strongroom.policy.entities import Group, User
 from strongroom.storage import schema
 from strongroom.storage.books.entities import Entities
@@ -21,15 +19,14 @@ class Members(Entities):
 
     def remove_member(self, group: Group, user: User) -> bool:
         """Whether `user` was a member."""
-        result = self.connection.execute(
-            delete(_TABLE).where(
-                _TABLE.c.account == group.account,
-                _TABLE.c.group_id == group.id,
-                _TABLE.c.user_id == user.id,
-            )
+        count = self._delete(
+            _TABLE,
+            _TABLE.c.account == group.account,
+            _TABLE.c.group_id == group.id,
+            _TABLE.c.user_id == user.id,
         )
         self._touch_identities(group.account)
-        return bool(result.rowcount)
+        return bool(count)
 
     def members_of(self, group: Group) -> list[User]:
         rows = self._some(_TABLE, group.account, "", _TABLE.c.group_id == group.id, None, None)

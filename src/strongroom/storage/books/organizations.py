@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, func, select
 
 from strongroom.keys.sealing import Tampered
 from strongroom.policy import organization as of
@@ -271,9 +271,7 @@ class Organizations(Book):
 
     def forget_invitations(self, requested_before: float) -> None:
         """Drop those of any organization that were sent so long ago."""
-        self.connection.execute(
-            delete(_INVITATIONS).where(_INVITATIONS.c.requested < requested_before)
-        )
+        self._delete(_INVITATIONS, _INVITATIONS.c.requested < requested_before)
 
     def creation(self, organization: Organization, creation_id: str) -> Creation | None:
         row = self._one(_CREATIONS, organization.account, "", _CREATIONS.c.id == creation_id)
@@ -290,11 +288,10 @@ class Organizations(Book):
         self._replace(_CREATIONS, creation)
 
     def forget_creations(self, organization: Organization, requested_before: float) -> None:
-        self.connection.execute(
-            delete(_CREATIONS).where(
-                _CREATIONS.c.account == organization.account,
-                _CREATIONS.c.requested < requested_before,
-            )
+        self._delete(
+            _CREATIONS,
+            _CREATIONS.c.account == organization.account,
+            _CREATIONS.c.requested < requested_before,
         )
 
     # Tags
@@ -344,7 +341,7 @@ class Organizations(Book):
 
     def _strike(self, table: Table, account: str, **at: str) -> None:
         here = [table.c[name] == value for name, value in at.items()]
-        self.connection.execute(delete(table).where(table.c.account == account, *here))
+        self._delete(table, table.c.account == account, *here)
 
     def _touch_organizations(self, account: str) -> None:
         """Say that something of the organization changed; once is enough."""

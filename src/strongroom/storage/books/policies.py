@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, func, select
 
 from strongroom.arn import Arn
 from strongroom.keys.hierarchy import Cell
@@ -132,6 +132,6 @@ class Policies(Entities):
 
     def _delete_where(self, table: Table, account: str, at: dict[str, Any]) -> bool:
         here = [table.c[name] == value for name, value in at.items()]
-        result = self.connection.execute(delete(table).where(table.c.account == account, *here))
+        count = self._delete(table, table.c.account == account, *here)
         self._touch_identities(account)
-        return bool(result.rowcount)
+        return bool(count)

@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import delete
-
 from strongroom.keys.hierarchy import Cell
 from strongroom.policy.entities import Provider
 from strongroom.storage import schema
@@ -47,7 +45,5 @@ class Providers(Entities):
         self._insert(_TABLE, provider.account, "", row)
 
     def delete_provider(self, provider: Provider) -> None:
-        self.connection.execute(
-            delete(_TABLE).where(_TABLE.c.account == provider.account, _TABLE.c.url == provider.url)
-        )
+        self._delete(_TABLE, _TABLE.c.account == provider.account, _TABLE.c.url == provider.url)
         self._touch_identities(provider.account)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from strongroom.policy.entities import RoleDeletion
 from strongroom.storage import schema
@@ -27,6 +27,4 @@ class RoleDeletions(Entities):
             .order_by(_TABLE.c.created.desc(), _TABLE.c.task)
             .limit(_MOST_KEPT)
         )
-        self.connection.execute(
-            delete(_TABLE).where(_TABLE.c.account == deletion.account, _TABLE.c.task.not_in(newest))
-        )
+        self._delete(_TABLE, _TABLE.c.account == deletion.account, _TABLE.c.task.not_in(newest))

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete
-
 from strongroom.keys.key import Key
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
@@ -23,7 +21,7 @@ class Tags(Book):
     def put_tags(self, key: Key, tags: dict[str, str]) -> None:
         """Make `tags` the tags of `key`, in that order."""
         table = schema.tags
-        self.connection.execute(delete(table).where(*of_key(table, key)))
+        self._delete(table, *of_key(table, key))
         for position, (tag_key, tag_value) in enumerate(tags.items()):
             self._insert(
                 table,

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete
-
 from strongroom.arn import Arn
 from strongroom.keys.hierarchy import Cell
 from strongroom.keys.key import Key
@@ -28,10 +26,11 @@ class Usage(Book):
         if before is not None and before.at >= usage.at:
             return
         account, region, key_id = place
-        self.connection.execute(
-            delete(table).where(
-                and_(table.c.account == account, table.c.region == region, table.c.key_id == key_id)
-            )
+        self._delete(
+            table,
+            table.c.account == account,
+            table.c.region == region,
+            table.c.key_id == key_id,
         )
         row: dict[str, Cell] = {
             "account": account,
