@@ -12,11 +12,12 @@ from strongroom.services.sts import web_token
 
 ISSUER = Issuer("https://issuer.example")
 TOKEN = ISSUER.token()
+NOW = time.time()  # at which it is good, however long other tests take
 
 
 def verified(text, keys=ISSUER.keys):
     token = web_token.read(text)
-    web_token.require_current(token.claims, time.time())
+    web_token.require_current(token.claims, NOW)
     web_token.verify(token, keys)
     return token
 
