@@ -246,6 +246,22 @@ def test_those_who_catch_up_together_read_once(store, page, backing, threads):
     assert len(readings) == 1
 
 
+def test_who_is_cancelled_while_it_is_caught_up_stays_cancelled(store, page, threads):
+    """A server that is told to stop just then would go on for ever."""
+    registry = Registry(store, page, threads)
+
+    async def scenario():
+        registry._catching_up = caught_up = asyncio.get_running_loop().create_future()
+        keeper = asyncio.create_task(registry.catch_up())
+        await asyncio.sleep(0)
+        caught_up.set_result(None)
+        keeper.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await keeper
+
+    asyncio.run(scenario())
+
+
 def test_memory_is_bounded_and_the_longest_unused_goes(store, page, backing, threads):
     registry = Registry(store, page, threads, capacity=3)
     keys = [keep_key(store, backing) for _ in range(5)]
