@@ -1,5 +1,6 @@
 """`strongroom doctor`: for each illness, that it is seen and that what to do is said."""
 
+import re
 import shutil
 import sqlite3
 
@@ -62,10 +63,14 @@ def test_a_sound_one(doctor):
         "ok     no server is running on the folder",
         "ok     root key opens and is this folder's",
         "ok     database is whole",
-        "ok     2 keys open, and nobody altered them",
+        "ok     2 keys open",
     ):
         assert line in said.out.splitlines()
     assert "ok     audit log is whole: " in said.out
+    assert re.search(
+        r"^ok     this is the latest state that `.*/data.anchor` knows of$", said.out, re.M
+    )
+    assert re.search(r"^ok     \d\d rows are as they were written, and all there$", said.out, re.M)
 
 
 def test_it_may_be_asked_while_a_server_runs(strongroom, tmp_path):
@@ -149,8 +154,11 @@ def test_a_database_that_is_damaged(doctor, folder):
 )
 def test_rows_that_somebody_altered(doctor, folder, statement):
     change(folder, statement)
-    (line,) = ill(doctor())
-    assert "compare with a backup" in line
+    lines = ill(doctor())
+    assert lines
+    assert all("compare with a backup" in line for line in lines)
+    table = statement.split()[2 if statement.startswith("DELETE") else 1]
+    assert f"`{table}`" in lines[0]
 
 
 def test_a_database_of_another_release(doctor, folder):
@@ -180,7 +188,9 @@ def test_a_folder_with_an_odd_name(strongroom, tmp_path):
     (odd / "strongroom.db").write_bytes(b"never a database" * 300)
     (line,) = ill(strongroom("doctor", "--data", odd, "--root-key", tmp_path / "a?b#c d.root-key"))
     assert "it cannot be read" in line
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a?b#c d", "a?b#c d.root-key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("a?b#c d", "a?b#c d.anchor", "a?b#c d.root-key")
+    ]
 
 
 def test_a_database_that_does_not_say_who_made_it(doctor, folder, strongroom):

@@ -12,7 +12,9 @@ from strongroom.services.sts import web_token
 
 ISSUER = Issuer("https://issuer.example")
 TOKEN = ISSUER.token()
-NOW = time.time()  # at which it is good, however long other tests take; later ones are good when made
+NOW = (
+    time.time()
+)  # at which it is good, however long other tests take; later ones are good when made
 
 
 def verified(text, keys=ISSUER.keys):

@@ -42,18 +42,30 @@ def structure(database):
         return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
 
 
+_SINCE_4 = "imports", "primaries", "last_usage"
 LATER = {
-    "0001": ("organization", "iam_role_deletions", "imports", "primaries", "last_usage", "epoch"),
-    "0002": ("iam_role_deletions", "imports", "primaries", "last_usage", "epoch"),
-    "0003": ("imports", "primaries", "last_usage", "epoch"),
-    "0004": ("epoch",),
+    "0001": ("organization", "iam_role_deletions", *_SINCE_4, "epoch", "totals"),
+    "0002": ("iam_role_deletions", *_SINCE_4, "epoch", "totals"),
+    "0003": (*_SINCE_4, "epoch", "totals"),
+    "0004": ("epoch", "totals"),
+    "0005": ("epoch", "totals"),
 }
 """How the names of the tables begin that a revision has not."""
 
 
-OLD_CHANGES = """CREATE TABLE changes (
+OLD_CHANGES = (
+    """CREATE TABLE changes (
     seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, kind VARCHAR(16) NOT NULL,
-    account VARCHAR(12) NOT NULL, region VARCHAR(64) NOT NULL, name VARCHAR(256) NOT NULL)"""
+    account VARCHAR(12) NOT NULL, region VARCHAR(64) NOT NULL, name VARCHAR(256) NOT NULL)""",
+    "INSERT INTO changes VALUES (41, 'key', '', '', '')",
+    "DELETE FROM changes",
+)
+CHANGES_OF_5 = (
+    """CREATE TABLE changes (number BIGINT NOT NULL PRIMARY KEY, kind VARCHAR(16) NOT NULL,
+    account VARCHAR(12) NOT NULL, region VARCHAR(64) NOT NULL, name VARCHAR(256) NOT NULL)""",
+    "CREATE TABLE epoch (id INTEGER NOT NULL PRIMARY KEY, number BIGINT NOT NULL)",
+    "INSERT INTO epoch VALUES (1, 41)",
+)
 
 
 @pytest.mark.parametrize("revision", LATER)
@@ -63,9 +75,8 @@ def test_an_older_database_is_brought_up(sqlite, migrated, revision):
             if table.name.startswith(LATER[revision]):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
         connection.exec_driver_sql("DROP TABLE changes")
-        connection.exec_driver_sql(OLD_CHANGES)
-        connection.exec_driver_sql("INSERT INTO changes VALUES (41, 'key', '', '', '')")
-        connection.exec_driver_sql("DELETE FROM changes")
+        for statement in CHANGES_OF_5 if revision == "0005" else OLD_CHANGES:
+            connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     assert not at_current(migrated)
     migrate(migrated)

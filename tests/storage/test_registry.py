@@ -16,6 +16,7 @@ from keeping import (
     keep_key,
     keep_organization,
 )
+from sqlalchemy import select, update
 
 from strongroom.errors import NotReady, Unavailable
 from strongroom.keys.credential import Credential
@@ -27,6 +28,7 @@ from strongroom.storage import changes
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
+from strongroom.storage.schema import epoch
 from strongroom.storage.store import Store
 
 
@@ -232,12 +234,12 @@ def test_a_key_made_while_it_was_looked_for_is_not_missing_for_ever(
         asyncio.run(scenario())
 
 
-def test_those_who_catch_up_together_read_once(store, page, backing, threads):
+def test_those_who_catch_up_together_read_once(store, page, backing, threads, monkeypatch):
     registry = Registry(store, page, threads)
     keep_key(store, backing)
     readings = []
-    read = registry._changes
-    registry._changes = lambda: readings.append(1) or read()
+    read = store.changes
+    monkeypatch.setattr(store, "changes", lambda seen: readings.append(1) or read(seen))
 
     async def scenario():
         await asyncio.gather(*(registry.catch_up() for _ in range(20)))
@@ -591,8 +593,8 @@ def test_a_database_that_hangs_is_not_waited_for_long(store, page, backing, thre
         registry = Registry(store, page, threads, staleness=0.2)
         key = keep_key(store, backing)
         await ask(registry, finding(key))
-        answers, release = registry._changes, threading.Event()
-        registry._changes = lambda: release.wait(10) and answers()
+        answers, release = store.changes, threading.Event()
+        monkeypatch.setattr(store, "changes", lambda seen: release.wait(10) and answers(seen))
         await asyncio.sleep(0.25)
         began = asyncio.get_running_loop().time()
         for _ in range(2):
@@ -610,8 +612,12 @@ def test_a_database_that_went_back_is_not_believed(store, page, backing, threads
         registry = Registry(store, page, threads, staleness=0.2)
         key = keep_key(store, backing)
         await ask(registry, finding(key))
-        with store.writing() as books:
-            books.connection.exec_driver_sql("UPDATE epoch SET number = number - 1")
+        with store._database.reading() as connection:
+            older = dict(connection.execute(select(epoch)).mappings().one())
+        keep_key(store, backing)
+        await ask(registry, finding(key))
+        with store._database.writing() as connection:
+            connection.execute(update(epoch).values(older))
         await asyncio.sleep(0.25)
         with pytest.raises(Unavailable, match="an older one than it was"):
             await ask(registry, finding(key))

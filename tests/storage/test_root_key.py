@@ -145,7 +145,7 @@ def folder(tmp_path, root):
     folder.file.write_bytes(b"x")
     where = tmp_path / "root-key"
     rootkey.write_file(where, root)
-    folder.describe(root, {"kind": "file", "path": str(where)})
+    folder.describe(root, {"kind": "file", "path": str(where)}, None)
     return folder
 
 
@@ -175,7 +175,7 @@ def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
     folder = Folder(tmp_path / "data")
     folder.make()
     folder.file.write_bytes(b"x")
-    folder.describe(root, {"kind": "passphrase", "argon2id": cheap_seal(root)})
+    folder.describe(root, {"kind": "passphrase", "argon2id": cheap_seal(root)}, None)
     assert root == folder.open_root_key(None, lambda: "correct horse battery")
     with pytest.raises(RootKeyError, match="passphrase is wrong"):
         folder.open_root_key(None, lambda: "wrong horse battery")

@@ -5,6 +5,7 @@ whole seal; what stands after it was never acknowledged.
 """
 
 import os
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +60,29 @@ def tail(path: Path, key: bytes) -> Tail | None:
                 seal = parse_seal(seen[at:line_end], key)
                 return Tail(seal, end - len(seen) + line_end + 1) if seal else None
     return None
+
+
+def value_at(path: Path, opening: Opening, sequence: int, key: bytes) -> bytes | None:
+    """The value of an earlier seal of the chain whose file this is; None where it is not known any more,
+    for files may have been moved away.
+    """
+    while True:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+            at = text.rfind(b'\n%b{"sequence":%d,' % (SEAL, sequence))
+            if at >= 0:
+                line_end = text.find(b"\n", at + 1)
+                seal = parse_seal(text[at + 1 : line_end], key) if line_end > 0 else None
+                return b"" if seal is None else seal.value
+        previous = opening.previous
+        if previous is None or previous.sequence < sequence:
+            return None
+        if previous.sequence == sequence:
+            return bytes.fromhex(previous.value)
+        path = path.with_name(previous.name)
+        before = opening_of(path)
+        if before is None:
+            return None
+        opening = before
 
 
 def _last_seal(text: bytes) -> int | None:

@@ -103,6 +103,15 @@ class Trail:
         if self._thread is not None:
             self._thread.shutdown()
 
+    @property
+    def head(self) -> tuple[str, int, bytes]:
+        """Where the chain stands: its id, the sequence and the value of the last seal."""
+        return self._writer.head
+
+    def syncing(self) -> Callable[[], None]:
+        """What brings to the disk all up to there; to be called once, in a thread that may wait."""
+        return self._writer.syncing()
+
     def _taken(self) -> tuple[list[bytes], list[Release]]:
         taken = self._records, self._releases
         self._records, self._releases, self._scheduled = [], [], False

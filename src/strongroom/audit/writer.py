@@ -18,8 +18,9 @@ has reached `max_bytes`; it may exceed it by one batch.
 import errno
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,7 @@ class Writer:
         self._looked = _NOT_YET
         self._reason = "started"
         self._distrusted = ""
+        self._unsynced: list[int] = []  # sheets that were left and may not be on the disk yet
         folder.mkdir(mode=0o700, exist_ok=True)
         self._chain, self._number, self._previous, self._place = self._continued()
         self._open()
@@ -77,6 +79,18 @@ class Writer:
         sheet = self._usable()
         self._append(sheet, b"\n".join((*records, b"")), len(records))
 
+    @property
+    def head(self) -> tuple[str, int, bytes]:
+        """See `Trail.head`."""
+        return self._chain, *self._place
+
+    def syncing(self) -> Callable[[], None]:
+        """See `Trail.syncing`; it may be called whatever has become of this object."""
+        left, self._unsynced = self._unsynced, []
+        if self._sheet is not None and not self._durable:
+            left.append(os.dup(self._sheet.fd))
+        return partial(_sync_and_close, left)
+
     def close(self) -> None:
         """End the file with a seal that says so.  Raises: OSError; the file is let go all the same."""
         sheet = self._sheet
@@ -87,6 +101,7 @@ class Writer:
                 self._append(sheet, b"", 0, last=True)
         finally:
             self._leave("started")
+            self.syncing()()
 
     # The sheet.
 
@@ -160,7 +175,11 @@ class Writer:
     def _leave(self, reason: str) -> None:
         """Never write to the sheet again; the next one says why."""
         assert self._sheet is not None  # noqa: S101 - only a sheet in use is left
-        os.close(self._sheet.fd)
+        if self._durable:
+            os.close(self._sheet.fd)
+        else:
+            fcntl.flock(self._sheet.fd, fcntl.LOCK_UN)
+            self._unsynced.append(self._sheet.fd)
         self._previous = Previous(
             self._sheet.path.name, self._length, self._place.sequence, self._place.value.hex()
         )
@@ -241,6 +260,14 @@ def _put(fd: int, whole: bytes) -> None:
     rest = whole
     while rest:
         rest = rest[os.write(fd, rest) :]
+
+
+def _sync_and_close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from strongroom import __version__
 from strongroom.cli import clock, environment, explanations, files, imports, policies
 from strongroom.cli.terminal import clean
 from strongroom.errors import Fault, SetupError
+from strongroom.keys.sealing import Tampered
 from strongroom.keys.specs import KEY_QUOTA
 
 app = typer.Typer(
@@ -39,6 +40,14 @@ Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data fold
 RootKeyFile = Annotated[
     Path | None,
     typer.Option("--root-key", metavar="FILE", help="The root key's file, outside the folder."),
+]
+AnchorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--anchor",
+        metavar="FILE",
+        help="Remembers outside the folder how far all has come; else DIR.anchor beside it.",
+    ),
 ]
 PassphraseFile = Annotated[
     Path | None,
@@ -192,6 +201,7 @@ def init(
             help="An empty database of PostgreSQL, as libpq writes it; else a file in the folder.",
         ),
     ] = None,
+    anchor: AnchorFile = None,
 ) -> None:
     """Make a data folder, and print its first access key, once."""
     with _one_sentence():
@@ -204,7 +214,7 @@ def init(
         if passphrase or passphrase_file is not None:
             ask = lambda: read_passphrase(passphrase_file, new=True)  # noqa: E731
         where = root_key or default_root_key(data)
-        credential = lay(data, account, where, ask, database)
+        credential = lay(data, account, where, ask, database, anchor)
     say(f"made {data} for account {account}")
     if ask is None:
         say(
@@ -229,12 +239,13 @@ def join(
     ],
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    anchor: AnchorFile = None,
 ) -> None:
     """Make the data folder of a further node, on the database of one that there is."""
     with _one_sentence():
         from strongroom.main import foundation
 
-        foundation.join(data, like, root_key, lambda: read_passphrase(passphrase_file))
+        foundation.join(data, like, root_key, lambda: read_passphrase(passphrase_file), anchor)
     say(f"made {data}, a node of the same keys; serve it with: strongroom serve --data {data}")
 
 
@@ -251,6 +262,13 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE")] = None,
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    anchor: AnchorFile = None,
+    accept_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rollback", help="Serve an older copy that was put back on purpose, once."
+        ),
+    ] = False,
     cache_keys: Annotated[
         int, typer.Option("--cache-keys", min=100, help="Keys each worker holds in memory.")
     ] = 20_000,
@@ -294,6 +312,8 @@ def serve(
             certificate=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
             root_key=root_key,
             passphrase=lambda: read_passphrase(passphrase_file),
+            anchor=anchor,
+            accept_rollback=accept_rollback,
             cache_keys=cache_keys,
             staleness=staleness,
             audit_durable=audit_durable,
@@ -310,15 +330,33 @@ def doctor(
     data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
 ) -> None:
     """Say what is wrong with an installation, and what to do.  Changes nothing."""
-    ill = False
     with _one_sentence():
         from strongroom.main.examination import examine
 
-        for finding in examine(data, root_key, lambda: read_passphrase(passphrase_file)):
-            mark = {"well": "ok", "watch": "watch", "ill": "ILL"}[finding.verdict]
-            advice = f": {finding.advice}" if finding.advice else ""
-            print(f"{mark:5}  {finding.what}{advice}")  # noqa: T201
-            ill = ill or finding.verdict == "ill"
+        _show(examine(data, root_key, lambda: read_passphrase(passphrase_file)))
+
+
+@app.command()
+def verify(
+    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+) -> None:
+    """Check every row of the database and every record of the audit log, and say which are not as
+    they were written, are gone, or are as they once were.  Changes nothing; a server may be running.
+    """
+    with _one_sentence():
+        from strongroom.main.examination import verify_everything
+
+        _show(verify_everything(data, root_key, lambda: read_passphrase(passphrase_file)))
+
+
+def _show(findings: Iterable[Any]) -> None:
+    """Print each finding; exit code 1 if one is ill."""
+    ill = False
+    for finding in findings:
+        mark = {"well": "ok", "watch": "watch", "ill": "ILL"}[finding.verdict]
+        advice = f": {finding.advice}" if finding.advice else ""
+        print(clean(f"{mark:5}  {finding.what}{advice}"))  # noqa: T201
+        ill = ill or finding.verdict == "ill"
     if ill:
         raise typer.Exit(1)
 
@@ -444,10 +482,10 @@ def create_account(
     A server may be running on the folder; it knows the account at once.
     """
     with _one_sentence():
-        from strongroom.main.foundation import add_account, administered
+        from strongroom.main.foundation import add_account, changed
 
         account = _account(account)
-        with administered(data, root_key, lambda: read_passphrase(passphrase_file)) as store:
+        with changed(data, root_key, lambda: read_passphrase(passphrase_file)) as store:
             credential = add_account(store, account, name)
     say(f"made account {account}")
     _show_once(credential.key_id, credential.secret)
@@ -547,6 +585,8 @@ def _one_sentence() -> Iterator[None]:
         yield
     except (SetupError, Fault) as failure:
         fail(str(failure))
+    except Tampered as failure:
+        fail(f"{failure}; `strongroom verify` says what else is not as it was written")
     except BrokenPipeError:  # whoever read the output has seen enough
         sys.stdout = None
         raise typer.Exit(1) from None

@@ -18,6 +18,8 @@ from strongroom.errors import Fault
 from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
+from strongroom.main.continuity import anchored, discontinuities
+from strongroom.storage.anchor import AnchorError
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
 from strongroom.storage.migrations import at_current, is_unmarked
@@ -64,8 +66,41 @@ def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) ->
         yield Finding("database", "ill", damage)
         return
     yield Finding("database is whole" if isinstance(database, Path) else "database answers", "well")
-    yield from _rows(database, root)
+    yield from _as_written(folder, root)
+
+
+def verify_everything(
+    data: Path, root_key: Path | None, passphrase: Callable[[], str]
+) -> Iterator[Finding]:
+    """Whether the database and the audit log are as they were written, all there, and the latest."""
+    harden()
+    folder = Folder(data.absolute())
+    yield from _as_written(folder, folder.open_root_key(root_key, passphrase))
+
+
+def _as_written(folder: Folder, root: RootKey) -> Iterator[Finding]:
+    yield from _rows(folder.database, root)
     yield from _audit(folder, root)
+    yield from _continues(folder, root)
+
+
+def _continues(folder: Folder, root: RootKey) -> Iterator[Finding]:
+    try:
+        with anchored(folder, root, None) as anchor:
+            if anchor is None:
+                return
+            with closing(Database(folder.database)) as database:
+                if not at_current(database):
+                    return
+                whole = Store(database, root, Page.blank()).whole()
+            wrong = discontinuities(folder, root, whole, anchor)
+    except (AnchorError, Fault, Tampered) as failure:
+        yield Finding("anchor", "ill", str(failure))
+        return
+    for each in wrong:
+        yield Finding("older copy", "ill", each)
+    if not wrong:
+        yield Finding(f"this is the latest state that `{anchor.file}` knows of", "well")
 
 
 def _privacy(folder: Folder) -> Finding:
@@ -140,11 +175,17 @@ def _rows(where: Path | str, root: RootKey) -> Iterator[Finding]:
                 "release",
             )
             return
-        with Store(database, root, Page.blank()).reading() as books:
+        store = Store(database, root, Page.blank())
+        found = 0
+        with store.verifying() as verification:
+            for found, wrong in enumerate(verification.run(), 1):  # noqa: B007
+                yield Finding(wrong.where, "ill", f"{wrong.what}; compare with a backup")
+        if found:
+            return
+        yield Finding(f"{verification.rows} rows are as they were written, and all there", "well")
+        with store.reading() as books:
             opened = sum(1 for _ in books.all_keys())
-            checked = books.check_every_row()
-        yield Finding(f"{opened} keys open, and nobody altered them", "well")
-        yield Finding(f"{checked} rows are as they were written", "well")
+        yield Finding(f"{opened} keys open", "well")
     except Tampered as failure:
         yield Finding("keys and what belongs to them", "ill", f"{failure}; compare with a backup")
     except Fault as failure:

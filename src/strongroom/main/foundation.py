@@ -10,10 +10,13 @@ from strongroom.errors import SetupError
 from strongroom.harden import harden
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
+from strongroom.keys.witness import Witness
+from strongroom.main.continuity import anchored, require_continuity
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
+from strongroom.storage.anchor import Anchor, AnchorError, taken
 from strongroom.storage.database import Database, DatabaseError
-from strongroom.storage.folder import Description, Folder, FolderError
+from strongroom.storage.folder import Description, Folder, FolderError, default_anchor
 from strongroom.storage.migrations import at_current, migrate
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
@@ -36,12 +39,14 @@ def lay(
     root_key: Path,
     passphrase: Callable[[], str] | None,
     address: str | None = None,
+    anchor: Path | None = None,
 ) -> Credential:
     """Make a data folder with one account, and its root user's first access key.
 
     Its root key is sealed by a passphrase, if one is given, or else in the file `root_key`; its database
-    is a file in it, or else PostgreSQL's at `address`.
-    FolderError, RootKeyError or DatabaseError, with nothing changed, where there is something already.
+    is a file in it, or else PostgreSQL's at `address`; its anchor is beside it, or else at `anchor`.
+    FolderError, RootKeyError, AnchorError or DatabaseError, with nothing changed, where there is something
+    already.
     """
     harden()
     folder = Folder(data.absolute())
@@ -50,6 +55,7 @@ def lay(
     if address is not None:
         with closing(Database(address)) as database:
             database.require_unused()
+    anchor_file = _outside(folder, anchor)
     root = rootkey.new_root_key()
     if passphrase is None:
         root_key = root_key.absolute()
@@ -66,20 +72,41 @@ def lay(
         }
     if passphrase is None:
         rootkey.write_file(root_key, root)  # first, for it is what may be refused
+    kept = Anchor.make(anchor_file, Witness(root))
     folder.make()
     credential = new_credential(account)
     now = time.time()
     with (
-        closing(open_store(where, root, Page.make(folder.page))) as store,
+        closing(kept),
+        closing(open_store(where, root, Page.make(folder.page), kept)) as store,
         store.writing() as books,
     ):
         books.add_account(account, "first", now)
         books.add_credential(credential, now)
-    folder.describe(root, seal, address)
+    folder.describe(root, seal, anchor_file, address)
     return credential
 
 
-def join(data: Path, other: Path, root_key: Path | None, passphrase: Callable[[], str]) -> None:
+def _outside(folder: Folder, anchor: Path | None) -> Path:
+    """Where a new folder's anchor is to be; AnchorError if that is in the folder, or is taken."""
+    file = (anchor or default_anchor(folder.path)).absolute()
+    if file.resolve().is_relative_to(folder.path.resolve()):
+        raise AnchorError(
+            f"the anchor `{file}` would lie in the data folder, and be put back with an older copy of it; "
+            "name a place outside with --anchor"
+        )
+    if file.exists():
+        raise taken(file)
+    return file
+
+
+def join(
+    data: Path,
+    other: Path,
+    root_key: Path | None,
+    passphrase: Callable[[], str],
+    anchor: Path | None = None,
+) -> None:
     """Make the data folder of a further node, whose database and root key are those of a node that there is.
 
     `other` is that node's `strongroom.json`.  FolderError, RootKeyError, DatabaseError or Tampered, with
@@ -97,18 +124,23 @@ def join(data: Path, other: Path, root_key: Path | None, passphrase: Callable[[]
     seal = description.seal
     if root_key is not None and seal["kind"] == "file":
         seal = {**seal, "path": str(root_key.absolute())}
+    anchor_file = _outside(folder, anchor)
     with closing(Database(description.address)) as database:
         database.require()
         if not at_current(database):
             raise DatabaseError(
                 "the database is not of this release; bring it up to date with a node that is there"
             )
-        with Store(database, root, Page.blank()).reading() as books:
+        store = Store(database, root, Page.blank())
+        with store.reading() as books:
             if not list(books.accounts()):  # each was checked with the root key
                 raise DatabaseError("there is no account in the database; make it with `init`")
+        whole = store.begin()
+    with closing(Anchor.make(anchor_file, Witness(root))) as kept:
+        kept.set_to(whole)
     folder.make()
     Page.make(folder.page).close()
-    folder.describe(root, seal, description.address)
+    folder.describe(root, seal, anchor_file, description.address)
 
 
 class AccountExists(SetupError):
@@ -119,14 +151,29 @@ class AccountExists(SetupError):
 def administered(
     data: Path, root_key: Path | None, passphrase: Callable[[], str]
 ) -> Iterator[Store]:
-    """The store of a data folder, whether or not a server runs on it.
+    """The store of a data folder, to be read, whether or not a server runs on it."""
+    harden()
+    folder = Folder(data.absolute())
+    root = folder.open_root_key(root_key, passphrase)
+    with closing(open_store(folder.database, root, Page.blank())) as store:
+        yield store
+
+
+@contextmanager
+def changed(data: Path, root_key: Path | None, passphrase: Callable[[], str]) -> Iterator[Store]:
+    """The same, to be written: AnchorError if it is an older copy.
 
     What is changed here a running server knows within a quarter of a second, for it looks.
     """
     harden()
     folder = Folder(data.absolute())
     root = folder.open_root_key(root_key, passphrase)
-    with closing(open_store(folder.database, root, Page.blank())) as store:
+    with (
+        anchored(folder, root, None, make=True) as anchor,
+        closing(open_store(folder.database, root, Page.blank(), anchor)) as store,
+    ):
+        if anchor is not None:
+            require_continuity(folder, root, store.begin(), anchor, accept=False)
         yield store
 
 
@@ -154,11 +201,11 @@ def lay_throw_away(data: Path) -> RootKey:
     root_key = data / "root-key"
     rootkey.write_file(root_key, root)
     open_store(folder.file, root, Page.make(folder.page)).close()
-    folder.describe(root, {"kind": "file", "path": str(root_key)})
+    folder.describe(root, {"kind": "file", "path": str(root_key)}, None)
     return root
 
 
-def open_store(where: Path | str, root: RootKey, page: Page) -> Store:
+def open_store(where: Path | str, root: RootKey, page: Page, anchor: Anchor | None = None) -> Store:
     """The store of a database, its tables brought to this release's form.
 
     DatabaseError if it cannot be reached.
@@ -166,4 +213,6 @@ def open_store(where: Path | str, root: RootKey, page: Page) -> Store:
     database = Database(where)
     database.require()
     migrate(database)
-    return Store(database, root, page)
+    store = Store(database, root, page, anchor)
+    store.begin()
+    return store

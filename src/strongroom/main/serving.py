@@ -19,6 +19,7 @@ from strongroom.harden import harden
 from strongroom.issuers.sources import sources
 from strongroom.keys.hierarchy import RootKey
 from strongroom.main import seeding
+from strongroom.main.continuity import anchored, require_continuity
 from strongroom.main.foundation import lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
 from strongroom.server.limits import Limits
@@ -66,6 +67,8 @@ def serve_folder(
     certificate: tuple[Path, Path] | None,
     root_key: Path | None,
     passphrase: Callable[[], str],
+    anchor: Path | None,
+    accept_rollback: bool,
     cache_keys: int,
     staleness: float,
     audit_durable: bool,
@@ -82,6 +85,7 @@ def serve_folder(
     settings = Settings(
         folder=folder.path,
         database=folder.database,
+        anchor=anchor or folder.anchor,
         root=root,
         throw_away=False,
         cache_keys=cache_keys,
@@ -102,7 +106,20 @@ def serve_folder(
         print(f"serving {data} on {scheme}://{host}:{port}", file=sys.stderr)  # noqa: T201
 
     with folder.locked():
-        _serve(folder, root, settings, place, workers, ready)
+        for each in _continued(folder, root, settings, accept=accept_rollback):
+            print(f"accepted: {each}", file=sys.stderr)  # noqa: T201
+        _serve(folder, settings, place, workers, ready)
+
+
+def _continued(folder: Folder, root: RootKey, settings: Settings, *, accept: bool) -> list[str]:
+    """Bring the database up to date, and see that it is the latest there was; what was accepted."""
+    with (
+        anchored(folder, root, settings.anchor, make=True, accept=accept) as anchor,
+        closing(open_store(settings.database, root, Page.blank())) as store,
+    ):
+        if anchor is None:
+            return []
+        return require_continuity(folder, root, store.begin(), anchor, accept=accept)
 
 
 def serve_throw_away(
@@ -135,6 +152,7 @@ def serve_throw_away(
         settings = Settings(
             folder=path,
             database=folder.database,
+            anchor=None,
             root=root,
             throw_away=True,
             cache_keys=DEFAULT_CAPACITY,
@@ -148,7 +166,7 @@ def serve_throw_away(
             key_quota=key_quota,
         )
         with folder.locked():
-            _serve(folder, root, settings, Place(_LOOPBACK, port), workers, ready)
+            _serve(folder, settings, Place(_LOOPBACK, port), workers, ready)
     finally:
         ignore_signals()
         shutil.rmtree(path, ignore_errors=True)
@@ -172,15 +190,12 @@ def _roots(file: Path | None) -> bytes:
 
 def _serve(
     folder: Folder,
-    root: RootKey,
     settings: Settings,
     place: Place,
     workers: int,
     ready: Callable[[int], None],
 ) -> None:
     Page.make(folder.page).close()
-    # Brought up to date once, by the one process that holds the folder.
-    open_store(settings.database, root, Page.blank()).close()
     log = to_stderr(pid=os.getpid())
     try:
         run(

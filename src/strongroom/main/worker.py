@@ -33,6 +33,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.session import session_key
+from strongroom.keys.witness import Witness
 from strongroom.main import services
 from strongroom.main.counting import Counting
 from strongroom.main.principals import Credentials, Principals
@@ -48,6 +49,7 @@ from strongroom.server.log import Log, to_stderr
 from strongroom.server.serve import serve
 from strongroom.server.tls import Certificate
 from strongroom.server.workers import Worker as Place
+from strongroom.storage.anchor import Anchor, Head
 from strongroom.storage.books import Books
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
@@ -58,6 +60,7 @@ from strongroom.storage.store import Store
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
 _DUE_EVERY = 4  # polls
 _USAGE_EVERY = 240  # polls
+_ANCHOR_EVERY = 4  # polls
 _DEV_SECRET = "test"  # noqa: S105 - known to everybody, and accepted by throw-away servers alone
 _DEV_ACCOUNT = "000000000000"
 
@@ -68,6 +71,7 @@ class Settings:
 
     folder: Path
     database: Path | str = field(repr=False)  # a file, or PostgreSQL's address with its password
+    anchor: Path | None  # none of a folder that is thrown away
     root: RootKey = field(repr=False)
     throw_away: bool
     cache_keys: int
@@ -121,7 +125,12 @@ class Worker:
         self._page = Page.open(folder.page)
         clock = Clock((lambda: self._page.clock_offset) if settings.throw_away else None)
         self._now = clock.now
-        self._store = Store(Database(settings.database), settings.root, self._page)
+        self._anchor = (
+            None
+            if settings.anchor is None
+            else Anchor.open(settings.anchor, Witness(settings.root))
+        )
+        self._store = Store(Database(settings.database), settings.root, self._page, self._anchor)
         self._backing = SoftwareBacking()
         cores = max(1, (os.cpu_count() or 1) // workers)
         self._helpers = Helpers(cores, log)
@@ -151,6 +160,7 @@ class Worker:
             lambda issuer, reason: log("issuer-keys-missing", issuer=issuer, reason=reason),
         )
         self._away = ""  # why the database did not answer when it was last asked
+        self._anchored: tuple[str, int, bytes] | None = None  # where the audit chain stood
         self._said: dict[str, str] = {}  # what went wrong with each upkeep when last tried
         self._new_id = identifiers().__next__
         self._service_events = ServiceEvents(
@@ -226,6 +236,8 @@ class Worker:
             round_ = next(rounds)
             if round_ % _USAGE_EVERY == 0:
                 await self._try("last usage", partial(self._usage.write, self._threads.writing))
+            if round_ % _ANCHOR_EVERY == 0:
+                await self._try("anchor", self._anchor_audit)
             if self._index == 0 and round_ % _DUE_EVERY == 0:
                 await self._try(
                     "what is due",
@@ -249,6 +261,17 @@ class Worker:
         self._said[what] = said
         self._away = away
 
+    async def _anchor_audit(self) -> None:
+        """Remember outside the folder how far the audit log has come, once that is on the disk."""
+        anchor = self._anchor
+        if anchor is None:
+            return
+        head = self._trail.head
+        if head != self._anchored:
+            await self._loop.run_in_executor(self._threads.reading, self._trail.syncing())
+            anchor.put_head(self._index, Head(*head))
+            self._anchored = head
+
     def _do_what_is_due(self) -> Done:
         """Do what is due, and record it; runs in the writing thread."""
         done = jobs.do_what_is_due(self._store, self._backing, self._now)
@@ -266,6 +289,7 @@ class Worker:
         await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
         await self._try("last usage", partial(self._usage.write, self._threads.writing))
+        await self._try("anchor", self._anchor_audit)
         self._counting.close()
         if self._stop_listening is not None:
             self._stop_listening()
@@ -273,6 +297,8 @@ class Worker:
         self._threads.writing.shutdown()
         self._issuers.close()
         self._store.close()
+        if self._anchor is not None:
+            self._anchor.close()
 
 
 def run_worker(place: Place, settings: Settings) -> None:

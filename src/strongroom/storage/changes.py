@@ -6,10 +6,11 @@ missed something and drops everything it holds.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select
 
+from strongroom.keys.witness import Witness
 from strongroom.storage.schema import changes, epoch
 
 
@@ -29,14 +30,25 @@ class Change(NamedTuple):
 
 
 KEPT = 10_000
+_MARK = "change"
 
 
-def record(connection: Connection, touched: list[Change]) -> int:
-    """Append `touched` and answer the number of the last one."""
-    count = update(epoch).values(number=epoch.c.number + len(touched)).returning(epoch.c.number)
-    now: int = connection.execute(count).scalar_one()
-    first = now - len(touched) + 1
-    rows = [{"number": at, **change._asdict()} for at, change in enumerate(touched, first)]
+def record(connection: Connection, witness: Witness, before: int, touched: list[Change]) -> int:
+    """Append `touched` behind the change of number `before`, and answer the number of the last one.
+
+    Who calls keeps that number (`storage.totals`).
+    """
+    if not touched:
+        return before
+    rows = [
+        {
+            "number": number,
+            **change._asdict(),
+            "mac": witness.mark(_MARK, *_said(number, change)),
+        }
+        for number, change in enumerate(touched, before + 1)
+    ]
+    now = before + len(touched)
     connection.execute(insert(changes), rows)
     connection.execute(delete(changes).where(changes.c.number <= now - KEPT))
     return now
@@ -47,12 +59,25 @@ def last(connection: Connection) -> int:
     return number
 
 
-def since(connection: Connection, seen: int) -> tuple[int, list[Change] | None]:
-    """The last change's number, and all after `seen`: None if some are no longer kept."""
-    now = last(connection)
+def since(connection: Connection, witness: Witness, now: int, seen: int) -> list[Change] | None:
+    """All changes after `seen` where `now` is the last: None if some are no longer kept.
+
+    Tampered if one was altered, for then something would not be read again.
+    """
     rows = connection.execute(
         select(changes).where(changes.c.number > seen).order_by(changes.c.number)
     ).all()
     if len(rows) != now - seen:
-        return now, None
-    return now, [Change(Kind(row.kind), row.account, row.region, row.name) for row in rows]
+        return None
+    return [genuine(witness, row) for row in rows]
+
+
+def genuine(witness: Witness, row: Row[Any]) -> Change:
+    """What a row says; Tampered if it is not as it was written."""
+    change = Change(row.kind, row.account, row.region, row.name)
+    witness.require(row.mac, _MARK, *_said(row.number, change))
+    return change._replace(kind=Kind(row.kind))
+
+
+def _said(number: int, change: Change) -> tuple[bytes, ...]:
+    return b"%d" % number, *(part.encode() for part in change)

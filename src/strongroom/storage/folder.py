@@ -1,6 +1,7 @@
 """The data folder: what stands in it, who may use it, how it comes to be.
 
-    strongroom.json     what the folder is: format, id, how its root key is kept, where its database is
+    strongroom.json     what the folder is: format, id, how its root key is kept, where its database
+                        and its anchor (`storage.anchor`) are
     strongroom.db       the database (and its -wal and -shm), if it is not PostgreSQL's
     audit/              the audit log
     lock                held by the one set of workers that serves from here
@@ -28,6 +29,7 @@ from strongroom.storage import rootkey
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
 
 _LARGEST_DESCRIPTION = 65_536  # bytes
+_UNSAID = Path()
 
 
 class FolderError(SetupError):
@@ -85,15 +87,23 @@ class Folder:
             except OSError as failure:
                 raise FolderError(f"`{folder}` cannot be made: {failure.strerror}") from None
 
-    def describe(self, root: RootKey, seal: dict[str, Any], address: str | None = None) -> None:
+    def describe(
+        self,
+        root: RootKey,
+        seal: dict[str, Any],
+        anchor: Path | None,
+        address: str | None = None,
+    ) -> None:
         """Write the description, durably, as the last step of making the folder.
 
-        `address` is PostgreSQL's, if the database is there.
+        `anchor` is none for a folder that is thrown away; `address` is PostgreSQL's, if the database is
+        there.
         """
         description = {
             "format": 1,
             "id": str(uuid.uuid4()),
             "root_key": {**seal, "fingerprint": fingerprint(root).hex()},
+            "anchor": None if anchor is None else str(anchor),
         }
         if address is not None:
             description["database"] = address
@@ -114,6 +124,17 @@ class Folder:
     def database(self) -> Path | str:
         """Where the database is: a file here, or PostgreSQL's address.  FolderError as below."""
         return self._described().address or self.file
+
+    @property
+    def anchor(self) -> Path | None:
+        """Where the anchor is; None for a folder that is thrown away."""
+        said = self._described().anchor
+        return default_anchor(self.path) if said == _UNSAID else said
+
+    @property
+    def says_anchor(self) -> bool:
+        """Whether the folder was made with one: earlier releases had none."""
+        return self._described().anchor != _UNSAID
 
     def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
         """See `Description.open_root_key`."""
@@ -165,6 +186,11 @@ class Folder:
             os.close(descriptor)
 
 
+def default_anchor(data: Path) -> Path:
+    """Where the anchor is unless its operator says otherwise: beside the folder, not in it."""
+    return data.with_name(data.name + ".anchor")
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What `strongroom.json` says."""
@@ -172,6 +198,7 @@ class Description:
     file: Path
     seal: Any  # of the root key; `open_root_key` knows its forms
     address: str | None = field(repr=False)  # of PostgreSQL, perhaps with a password
+    anchor: Path | None  # `_UNSAID` by earlier releases
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -184,10 +211,10 @@ class Description:
         except (ValueError, RecursionError):
             raise FolderError(f"`{file}` is damaged; bring that file back from a backup") from None
         match read:
-            case {"format": 1, "root_key": seal, "database": str(address)}:
-                return cls(file, seal, address)
-            case {"format": 1, "root_key": seal} if "database" not in read:
-                return cls(file, seal, None)
+            case {"format": 1, "root_key": seal}:
+                address, anchor = read.get("database"), read.get("anchor", str(_UNSAID))
+                if all(each is None or isinstance(each, str) for each in (address, anchor)):
+                    return cls(file, seal, address, None if anchor is None else Path(anchor))
         raise FolderError(
             f"`{file}` is of a format that this release does not know; "
             "use the release that made it, or a later one"

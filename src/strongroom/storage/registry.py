@@ -240,7 +240,9 @@ class Registry:
         # leaves the two different and is caught up with next time.
         seen, asked = self._page.last_change, monotonic()
         loop = asyncio.get_running_loop()
-        last, touched = await loop.run_in_executor(self._executor, self._changes)
+        last, touched = await loop.run_in_executor(
+            self._executor, self._store.changes, self._applied
+        )
         if last < self._applied:
             raise Unavailable("The key database is an older one than it was.")
         if touched is None:
@@ -262,10 +264,6 @@ class Registry:
         self._applied = last
         self._seen = seen
         self._heard = asked
-
-    def _changes(self) -> tuple[int, list[Change] | None]:
-        with self._store.reading() as books:
-            return changes.since(books.connection, self._applied)
 
     def _drop(self, what: Change) -> None:
         # A domain never changes; but it may have been missing before it had anything.

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 metadata = MetaData()
@@ -445,6 +445,16 @@ epoch = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
     Column("number", BigInteger, nullable=False),  # of the last change that was committed
+    Column("sealed", LargeBinary, nullable=False),  # the whole, of `keys.witness`; nothing at first
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("of_table", _text(64), primary_key=True),
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("region", _REGION, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 changes = Table(
@@ -456,4 +466,5 @@ changes = Table(
     Column("account", _ACCOUNT, nullable=False),
     Column("region", _REGION, nullable=False),
     Column("name", _text(256), nullable=False),
+    _mac(),
 )

@@ -3,21 +3,34 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+from sqlalchemy import Connection
+
+from strongroom.errors import Unavailable
 from strongroom.keys.hierarchy import Domain, RootKey
-from strongroom.storage import changes
-from strongroom.storage.books import Books, Place
+from strongroom.keys.witness import Whole, Witness
+from strongroom.storage import changes, totals
+from strongroom.storage.anchor import Anchor
+from strongroom.storage.books import Books, Home
+from strongroom.storage.changes import Change
 from strongroom.storage.database import Database
 from strongroom.storage.page import Page
+from strongroom.storage.verification import Verification
 
 
 class Store:
     """Hands out `Books`; safe to use from several threads."""
 
-    def __init__(self, database: Database, root: RootKey, page: Page) -> None:
+    def __init__(
+        self, database: Database, root: RootKey, page: Page, anchor: Anchor | None = None
+    ) -> None:
+        """`anchor` is told of every commit, if there is one."""
         self._database = database
         self._root = root
         self._page = page
-        self._domains: dict[Place, Domain] = {}
+        self._anchor = anchor
+        self._witness = Witness(root)
+        self._seen = 0  # commits; a database that knows of fewer is an older one
+        self._domains: dict[Home, Domain] = {}
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Books]:
@@ -28,17 +41,62 @@ class Store:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Books]:
         """Books whose changes are durable, and known to every worker, once the block has ended."""
-        number = 0
+        now: Whole | None = None
         with self._database.writing() as connection:
             books = Books(connection, self._root, dict(self._domains))
             yield books
+            if books.touched or books.moves:
+                before = self._whole(connection)
+                number = changes.record(connection, self._witness, before.number, books.touched)
+                now = totals.record(connection, self._witness, before, number, books.moves)
             if books.touched:
-                number = changes.record(connection, books.touched)
                 self._database.announce(connection, number)
         # Only now: domains made in a transaction that failed must not be used.
         self._domains.update(books.domains)
-        if number:
-            self._page.last_change = number
+        if now is not None:
+            self._seen = max(self._seen, now.commits)
+            if books.touched:
+                self._page.last_change = now.number
+            if self._anchor is not None:
+                self._anchor.raise_to(now)
+
+    def changes(self, seen: int) -> tuple[int, list[Change] | None]:
+        """The last change's number, and all after `seen`: None if some are no longer kept.
+
+        Unavailable if the database is an older one than it was.
+        """
+        with self._database.reading() as connection:
+            now = self._whole(connection)
+            return now.number, changes.since(connection, self._witness, now.number, seen)
+
+    @contextlib.contextmanager
+    def verifying(self) -> Iterator[Verification]:
+        """A pass over everything there is, as of now."""
+        with self._database.reading() as connection:
+            yield Verification(connection, self._root)
+
+    def begin(self) -> Whole:
+        """See `totals.begin`."""
+        found = self.whole()
+        if found.commits:
+            return found
+        with self._database.writing() as connection:
+            found = totals.begin(connection, self._witness)
+        if self._anchor is not None:
+            self._anchor.raise_to(found)
+        return found
+
+    def whole(self) -> Whole:
+        """The state as of now."""
+        with self._database.reading() as connection:
+            return self._whole(connection)
+
+    def _whole(self, connection: Connection) -> Whole:
+        found = totals.whole(connection, self._witness)
+        if found.commits < self._seen:
+            raise Unavailable("The key database is an older one than it was.")
+        self._seen = found.commits
+        return found
 
     def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
         """Show every worker of this machine what other nodes change, until what this gives is called."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from strongroom.keys.key import About, Key
 from strongroom.storage.books.accounts import Accounts
-from strongroom.storage.books.book import Place
+from strongroom.storage.books.book import Home
 from strongroom.storage.books.grants import Grants
 from strongroom.storage.books.identities import Identities
 from strongroom.storage.books.keys import Keys
@@ -26,4 +26,4 @@ class Books(Accounts, Grants, Identities, Keys, Organizations, Tags, Usage):
         return About(tuple(alias.name for alias in self.aliases_of(key)), self.tags(key))
 
 
-__all__ = ["Books", "Place"]
+__all__ = ["Books", "Home"]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from strongroom.keys.alias import Alias
 from strongroom.keys.key import Key
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book, Place
+from strongroom.storage.books.book import Book, Home
 from strongroom.storage.changes import Kind
 
 
@@ -18,7 +18,7 @@ class Aliases(Book):
         row = self._one(table, account, region, table.c.name == name)
         return None if row is None else Alias(**row)
 
-    def places_of_alias(self, name: str) -> list[Place]:
+    def places_of_alias(self, name: str) -> list[Home]:
         """Where there are aliases of this name."""
         table = schema.aliases
         found = self.connection.execute(

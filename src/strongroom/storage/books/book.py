@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from strongroom.keys.hierarchy import Cell, Domain, RootKey, new_domain, open_domain
 from strongroom.keys.key import Key
+from strongroom.keys.witness import Place
 from strongroom.storage import schema
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.rows import checked, signed
+from strongroom.storage.totals import Move
 
-Place = tuple[str, str]
+Home = tuple[str, str]
 """An account and a Region."""
 
 
@@ -20,21 +22,22 @@ Place = tuple[str, str]
 class Book:
     connection: Connection = field(repr=False)
     root: RootKey = field(repr=False)
-    domains: dict[Place, Domain] = field(repr=False)  # grows by what this transaction opens
+    domains: dict[Home, Domain] = field(repr=False)  # grows by what this transaction opens
     touched: list[Change] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list, repr=False)
 
     def domain(self, account: str, region: str) -> Domain | None:
         """The domain, or None where nothing was ever kept."""
-        place = account, region
-        if place not in self.domains:
+        home = account, region
+        if home not in self.domains:
             table = schema.domains
             sealed = self.connection.execute(
                 select(table.c.sealed).where(table.c.account == account, table.c.region == region)
             ).scalar()
             if sealed is None:
                 return None
-            self.domains[place] = open_domain(self.root, account, region, sealed)
-        return self.domains[place]
+            self.domains[home] = open_domain(self.root, account, region, sealed)
+        return self.domains[home]
 
     def own_domain(self, account: str, region: str) -> Domain:
         """The domain, made now where there is none."""
@@ -45,35 +48,41 @@ class Book:
         self.connection.execute(
             insert(schema.domains).values(account=account, region=region, sealed=sealed)
         )
+        self.moves.append(Move(Place(schema.domains.name, account, region), sealed, True))
         self.domains[account, region] = open_domain(self.root, account, region, sealed)
         return self.domains[account, region]
 
-    def check_every_row(self) -> int:
-        """The number of rows that carry a MAC, all of them right; Tampered at the first that is not."""
-        count = 0
-        for table in schema.metadata.sorted_tables:
-            if "mac" not in table.c:
-                continue
-            for row in self.connection.execute(select(table)).mappings():
-                checked(self.domain(row["account"], row.get("region", "")), table, row)
-                count += 1
-        return count
-
     def _insert(self, table: Any, account: str, region: str, row: Mapping[str, Cell]) -> None:
-        domain = self.own_domain(account, region)
-        self.connection.execute(insert(table).values(signed(domain, table, row)))
+        new = signed(self.own_domain(account, region), table, row)
+        self.connection.execute(insert(table).values(new))
+        self._came(table, account, region, new)
 
     def _update(
         self, table: Any, account: str, region: str, row: Mapping[str, Cell], *where: Any
     ) -> bool:
         """Write `row` in place of the one that is there; whether there was one."""
+        before = self.connection.execute(select(table.c.mac).where(*where)).scalar_one_or_none()
+        if before is None:
+            return False
         new = signed(self.own_domain(account, region), table, row)
-        result = self.connection.execute(update(table).where(*where).values(new))
-        return bool(result.rowcount)
+        self.connection.execute(update(table).where(*where).values(new))
+        self.moves.append(Move(Place(table.name, account, region), before, False))
+        self._came(table, account, region, new)
+        return True
 
     def _delete(self, table: Any, *where: Any) -> int:
         """How many rows there were."""
-        return int(self.connection.execute(delete(table).where(*where)).rowcount)
+        region = [table.c.region] if "region" in table.c else []
+        gone = delete(table).where(*where).returning(table.c.mac, table.c.account, *region)
+        rows = self.connection.execute(gone).all()
+        for mac, account, *home in rows:
+            self.moves.append(Move(Place(table.name, account, "".join(home)), mac, False))
+        return len(rows)
+
+    def _came(self, table: Any, account: str, region: str, new: Mapping[str, Cell]) -> None:
+        mac = new["mac"]
+        assert isinstance(mac, bytes)  # noqa: S101 - of `signed`
+        self.moves.append(Move(Place(table.name, account, region), mac, True))
 
     def _one(self, table: Any, account: str, region: str, condition: Any) -> dict[str, Any] | None:
         rows = self._some(table, account, region, condition, None, 1)

@@ -19,7 +19,7 @@ from strongroom.keys.specs import SYMMETRIC_DEFAULT, Manager, Origin, Usage
 from strongroom.keys.states import KeyState
 from strongroom.storage import schema
 from strongroom.storage.books.aliases import Aliases
-from strongroom.storage.books.book import Place, of_key
+from strongroom.storage.books.book import Home, of_key
 from strongroom.storage.books.materials import Materials
 from strongroom.storage.changes import Kind
 
@@ -115,7 +115,7 @@ class Keys(Materials, Aliases):
         for region in dict.fromkeys((key.region, *regions)):
             self._touch(Kind.KEY, key.account, region, key.id)
 
-    def places(self, key_id: str) -> list[Place]:
+    def places(self, key_id: str) -> list[Home]:
         """Where there are keys of this id: multi-Region keys may be in several Regions."""
         table = schema.keys
         found = self.connection.execute(

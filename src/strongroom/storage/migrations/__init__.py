@@ -75,7 +75,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)  # what is there already is not ours
-    connection.execute(insert(epoch).values(id=1, number=0))
+    connection.execute(insert(epoch).values(id=1, number=0, sealed=b""))
     # The table by which Alembic knows a database, as it makes it itself.
     connection.execute(
         text(

@@ -1,0 +1,111 @@
+"""Vouching for all rows together: that none is missing, there twice, or back as it once was.
+
+A row's MAC says that the row was written by us and belongs where it stands, not that it is still to be
+there.  So every MAC has a weight, a number that only the root key's holder can tell, and what is kept
+beside the rows is the sum of the weights of those that are to be there: of each place (a table's
+rows of one account and Region) its `total`, and of all places together the `Whole`.  Sums change by what is
+added and taken away, so a transaction need not read what it does not change.
+
+Sums are kept sealed, each bound to its place: whoever could watch them change would learn weights, and
+could then look for other rows of the same sum.  What nothing of this can notice is that everything was
+put back together; for that the number of commits is kept elsewhere too (`storage.anchor`).
+
+Source: D. Clarke et al., "Incremental Multiset Hash Functions and Their Application to Memory Integrity
+Checking" (MSet-Add-Hash, with a secret key and its sum kept secret).
+"""
+
+import hmac
+import struct
+from typing import NamedTuple
+
+from strongroom.keys.derive import derive
+from strongroom.keys.hierarchy import RootKey
+from strongroom.keys.sealing import Tampered, names, seal, unseal
+
+_MODULUS = 1 << 256
+_WHOLE = struct.Struct(">QQ32s")
+_MAC_BYTES = 32
+
+
+class Place(NamedTuple):
+    """Rows that have a total: a table's, of one account and Region ("" where it has none)."""
+
+    table: str
+    account: str
+    region: str
+
+
+class Whole(NamedTuple):
+    """The state of everything after a commit."""
+
+    commits: int  # that there have been
+    number: int  # of the last change (`storage.changes`)
+    total: int  # over the totals of all places
+
+    def moved(self, number: int, difference: int) -> "Whole":
+        """After a further commit."""
+        return Whole(self.commits + 1, number, (self.total + difference) % _MODULUS)
+
+
+NOTHING = Whole(0, 0, 0)
+
+
+class Witness:
+    """The keys that weigh rows and seal sums; of a root key."""
+
+    def __init__(self, root: RootKey) -> None:
+        self._weighing = derive(root, b"strongroom/v1/witness-weights", b"")
+        self._sealing = derive(root, b"strongroom/v1/witness-sums", b"")
+        self._marking = derive(root, b"strongroom/v1/witness-marks", b"")
+
+    def __repr__(self) -> str:
+        return "Witness()"
+
+    def weight(self, place: Place, mac: object) -> int:
+        """What one row adds to the total of its place.  Tampered if it has no MAC."""
+        if not isinstance(mac, bytes):
+            raise Tampered(f"a row of `{place.table}` was altered outside Strongroom")
+        return self._number(names("row", *place, mac))
+
+    def share(self, place: Place, total: int) -> int:
+        """What a place adds to the whole; nothing if there is nothing in it."""
+        return self._number(names("place", *place, _bytes(total))) if total % _MODULUS else 0
+
+    def _number(self, text: bytes) -> int:
+        return int.from_bytes(hmac.digest(self._weighing, text, "sha256"))
+
+    def seal_total(self, place: Place, total: int) -> bytes:
+        return seal(self._sealing, _bytes(total), names("total", *place))
+
+    def open_total(self, place: Place, sealed: bytes) -> int:
+        """Tampered if it is not a total of this place."""
+        return int.from_bytes(unseal(self._sealing, sealed, names("total", *place)))
+
+    def seal_whole(self, whole: Whole) -> bytes:
+        return seal(self._sealing, _packed(whole), names("whole"))
+
+    def open_whole(self, sealed: bytes) -> Whole:
+        """Tampered if it is none."""
+        commits, number, total = _WHOLE.unpack(unseal(self._sealing, sealed, names("whole")))
+        return Whole(commits, number, int.from_bytes(total))
+
+    def digest(self, whole: Whole) -> bytes:
+        """By which a state is known again; it tells nothing of the sum."""
+        return self.mark("state", _packed(whole))
+
+    def mark(self, purpose: str, *parts: bytes) -> bytes:
+        """A MAC for what has no domain: a note of what has changed, a page of the anchor."""
+        return hmac.digest(self._marking, names(purpose, *parts), "sha256")
+
+    def require(self, mac: object, purpose: str, *parts: bytes) -> None:
+        """Tampered if `mac` is not the mark of these."""
+        if not isinstance(mac, bytes) or not hmac.compare_digest(self.mark(purpose, *parts), mac):
+            raise Tampered(f"a {purpose} was altered outside Strongroom")
+
+
+def _packed(whole: Whole) -> bytes:
+    return _WHOLE.pack(whole.commits, whole.number, _bytes(whole.total))
+
+
+def _bytes(total: int) -> bytes:
+    return (total % _MODULUS).to_bytes(_MAC_BYTES)
