@@ -1,5 +1,6 @@
 """The anchor: what is known of the state outside the data folder."""
 
+import errno
 import threading
 import uuid
 from contextlib import closing
@@ -144,6 +145,27 @@ def test_a_commit_is_anchored(sqlite, root, anchor, backing):
     with pytest.raises(ZeroDivisionError), store.writing():
         keep_nothing = 1 // 0  # noqa: F841
     assert anchor.state()[0] == store.whole().commits == 2
+
+
+def test_a_commit_that_cannot_be_anchored_is_one_all_the_same(
+    sqlite, root, anchor, backing, monkeypatch
+):
+    store = Store(sqlite, root, Page.blank(), anchor)
+    store.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", failing)
+        key = keep_key(store, backing)
+    assert anchor.failure.errno == errno.EIO
+    assert anchor.state()[0] == 1
+    with store.reading() as books:
+        assert books.key(key.account, key.region, key.id) is not None
+    keep_key(store, backing)
+    assert anchor.failure is None
+    assert anchor.state()[0] == store.whole().commits == 3
+
+
+def failing(*_):
+    raise OSError(errno.EIO, "Input/output error")
 
 
 def test_a_hundred_older_copies(tmp_path, root, anchor, backing, witness):

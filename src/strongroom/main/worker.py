@@ -271,6 +271,8 @@ class Worker:
             await self._loop.run_in_executor(self._threads.reading, self._trail.syncing())
             anchor.put_head(self._index, Head(*head))
             self._anchored = head
+        if anchor.failure is not None:
+            raise anchor.failure
 
     def _do_what_is_due(self) -> Done:
         """Do what is due, and record it; runs in the writing thread."""

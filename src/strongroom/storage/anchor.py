@@ -66,6 +66,8 @@ class Anchor:
         self._witness = witness
         self._fd = descriptor
         self._threads = threading.Lock()
+        self.failure: OSError | None = None
+        """Why the latest commit could not be remembered; None when it could."""
 
     @classmethod
     def make(cls, file: Path, witness: Witness) -> "Anchor":
@@ -76,7 +78,9 @@ class Anchor:
         except FileExistsError:
             raise taken(file) from None
         except OSError as failure:
-            raise AnchorError(f"the anchor `{file}` cannot be made: {failure.strerror}") from None
+            raise AnchorError(
+                f"the anchor `{file}` cannot be made: {failure.strerror}; name another place with --anchor"
+            ) from None
         return cls(file, witness, descriptor)
 
     @classmethod
@@ -91,11 +95,20 @@ class Anchor:
         return cls(file, witness, descriptor)
 
     def raise_to(self, whole: Whole) -> None:
-        """Remember a state, unless a later one is remembered."""
-        with self._locked():
-            known = self.state()
-            if known is None or known[0] < whole.commits:
-                self._write(0, self._body_of(whole))
+        """Remember a state, unless a later one is remembered.
+
+        It is committed already, so that this cannot be done is no failure of whoever committed it; the next
+        commit makes up for it.
+        """
+        try:
+            with self._locked():
+                known = self.state()
+                if known is None or known[0] < whole.commits:
+                    self._write(0, self._body_of(whole))
+        except OSError as failure:
+            self.failure = failure
+        else:
+            self.failure = None
 
     def set_to(self, whole: Whole) -> None:
         """Remember a state whatever is remembered."""

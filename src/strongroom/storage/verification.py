@@ -91,16 +91,17 @@ class Verification:
     def _changes(self, number: int) -> Iterator[Wrong]:
         """Those that are kept are the latest, without a gap."""
         query = select(changes_table).order_by(changes_table.c.number.desc())
-        for row in self._connection.execute(totals.streamed(query)):
-            self.rows += 1
-            if row.number != number:
-                yield Wrong(f"change {row.number}", f"it stands where {number} should")
-                return
-            number -= 1
-            try:
-                changes.genuine(self._witness, row)
-            except (Tampered, AttributeError) as failure:
-                yield Wrong(f"change {row.number}", str(failure))
+        with self._connection.execute(totals.streamed(query)) as rows:
+            for row in rows:
+                self.rows += 1
+                if row.number != number:
+                    yield Wrong(f"change {row.number}", f"it stands where {number} should")
+                    return
+                number -= 1
+                try:
+                    changes.genuine(self._witness, row)
+                except (Tampered, AttributeError) as failure:
+                    yield Wrong(f"change {row.number}", str(failure))
 
     def _rows(self, table: Table) -> Iterator[RowMapping]:
         query = select(table).order_by(*table.primary_key)
