@@ -24,7 +24,7 @@ from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
 from strongroom.policy.organization import ALONE, Member
-from strongroom.storage import changes
+from strongroom.storage import changes, totals
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
@@ -605,6 +605,23 @@ def test_a_database_that_hangs_is_not_waited_for_long(store, page, backing, thre
         assert (await ask(registry, finding(key))).enabled
 
     asyncio.run(scene())
+
+
+def test_who_is_overtaken_by_a_writer_has_seen_no_older_database(store, backing, monkeypatch):
+    keep_key(store, backing)
+    whole, overtaken = totals.whole, []
+
+    def overtaking(connection, witness):
+        found = whole(connection, witness)
+        if not overtaken:
+            overtaken.append(True)
+            keep_key(store, backing)
+        return found
+
+    monkeypatch.setattr(totals, "whole", overtaking)
+    number, touched = store.changes(0)
+    assert (number, len(touched)) == (1, 1)
+    assert store.changes(0)[0] == 2
 
 
 def test_a_database_that_went_back_is_not_believed(store, page, backing, threads):

@@ -42,11 +42,12 @@ class Store:
     def writing(self) -> Iterator[Books]:
         """Books whose changes are durable, and known to every worker, once the block has ended."""
         now: Whole | None = None
+        seen = self._seen
         with self._database.writing() as connection:
             books = Books(connection, self._root, dict(self._domains))
             yield books
             if books.touched or books.moves:
-                before = self._whole(connection)
+                before = self._whole(connection, seen)
                 number = changes.record(connection, self._witness, before.number, books.touched)
                 now = totals.record(connection, self._witness, before, number, books.moves)
             if books.touched:
@@ -54,20 +55,21 @@ class Store:
         # Only now: domains made in a transaction that failed must not be used.
         self._domains.update(books.domains)
         if now is not None:
-            self._seen = max(self._seen, now.commits)
+            self._saw(now)
             if books.touched:
                 self._page.last_change = now.number
             if self._anchor is not None:
                 self._anchor.raise_to(now)
 
-    def changes(self, seen: int) -> tuple[int, list[Change] | None]:
-        """The last change's number, and all after `seen`: None if some are no longer kept.
+    def changes(self, since: int) -> tuple[int, list[Change] | None]:
+        """The last change's number, and all after `since`: None if some are no longer kept.
 
         Unavailable if the database is an older one than it was.
         """
+        seen = self._seen
         with self._database.reading() as connection:
-            now = self._whole(connection)
-            return now.number, changes.since(connection, self._witness, now.number, seen)
+            now = self._whole(connection, seen)
+            return now.number, changes.since(connection, self._witness, now.number, since)
 
     @contextlib.contextmanager
     def verifying(self) -> Iterator[Verification]:
@@ -88,15 +90,21 @@ class Store:
 
     def whole(self) -> Whole:
         """The state as of now."""
+        seen = self._seen
         with self._database.reading() as connection:
-            return self._whole(connection)
+            return self._whole(connection, seen)
 
-    def _whole(self, connection: Connection) -> Whole:
+    def _whole(self, connection: Connection, seen: int) -> Whole:
+        """The state that a transaction sees; `seen` is what was seen before that began."""
         found = totals.whole(connection, self._witness)
-        if found.commits < self._seen:
+        if found.commits < seen:
             raise Unavailable("The key database is an older one than it was.")
-        self._seen = found.commits
+        self._saw(found)
         return found
+
+    def _saw(self, whole: Whole) -> None:
+        # Two threads that meet here may leave the lower number; that is a bound too.
+        self._seen = max(self._seen, whole.commits)
 
     def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
         """Show every worker of this machine what other nodes change, until what this gives is called."""
