@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 from owners import Owner
+from tests import postgresql
 from tests.conftest import init, start
 
 from strongroom.audit.verify import verify
@@ -35,14 +36,16 @@ def recorded(folder):
     return found
 
 
-def loop(tmp_path, cycles, owners=3):
+def loop(tmp_path, cycles, owners=3, database=None):
+    """With a server of PostgreSQL, that is killed too, every other time."""
     folder = tmp_path / "data"
-    credential = init(folder, "--account", "000000000000")
+    where = () if database is None else ("--database", database.new())
+    credential = init(folder, "--account", "000000000000", *where)
     root = rootkey.read_file(tmp_path / "data.root-key")
     seed = cycles
     chance = random.Random(seed)
     crowd = [Owner(number, seed) for number in range(owners)]
-    for _ in range(cycles):
+    for cycle in range(cycles):
         server = start(folder, credential, "--workers", "2")
         try:
             for owner in crowd:
@@ -50,7 +53,11 @@ def loop(tmp_path, cycles, owners=3):
             threads = [owner.begin(server) for owner in crowd]
             time.sleep(chance.uniform(0.1, 1.2))
         finally:
+            if database is not None and cycle % 2:
+                database.kill()
             kill_everything(server)
+        if database is not None and cycle % 2:
+            database.start()
         for thread in threads:
             thread.join(60)
             assert not thread.is_alive()
@@ -72,6 +79,24 @@ def loop(tmp_path, cycles, owners=3):
 
 def test_nothing_that_was_answered_is_lost(tmp_path):
     loop(tmp_path, cycles=5)
+
+
+@pytest.fixture
+def mortal():
+    """A server of PostgreSQL that nobody else needs."""
+    server = postgresql.Server()
+    yield server
+    server.stop()
+
+
+def test_nor_on_postgresql_which_dies_too(tmp_path, mortal):
+    loop(tmp_path, cycles=4, database=mortal)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_nor_on_postgresql_in_two_hundred_deaths(tmp_path, mortal):
+    loop(tmp_path, cycles=200, database=mortal)
 
 
 @pytest.mark.long
