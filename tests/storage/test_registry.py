@@ -264,6 +264,22 @@ def test_who_is_cancelled_while_it_is_caught_up_stays_cancelled(store, page, thr
     asyncio.run(scenario())
 
 
+def test_who_waited_is_not_told_of_the_next_reading(store, page, threads):
+    """Which somebody has begun by the time that the first one's answer is taken."""
+    registry = Registry(store, page, threads)
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        registry._catching_up = caught_up = loop.create_future()
+        waiting = asyncio.create_task(registry.catch_up())
+        await asyncio.sleep(0)
+        caught_up.set_result(None)
+        registry._catching_up = loop.create_future()
+        await waiting
+
+    asyncio.run(scenario())
+
+
 def test_memory_is_bounded_and_the_longest_unused_goes(store, page, backing, threads):
     registry = Registry(store, page, threads, capacity=3)
     keys = [keep_key(store, backing) for _ in range(5)]

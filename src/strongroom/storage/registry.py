@@ -227,13 +227,14 @@ class Registry:
 
         Unavailable if the database does not say it soon.
         """
-        if self._catching_up is None or self._catching_up.done():
-            self._catching_up = asyncio.create_task(self._catch_up())
+        catching_up = self._catching_up
+        if catching_up is None or catching_up.done():
+            catching_up = self._catching_up = asyncio.create_task(self._catch_up())
         # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the result.
-        done, _ = await asyncio.wait([self._catching_up], timeout=_PATIENCE)
+        done, _ = await asyncio.wait([catching_up], timeout=_PATIENCE)
         if not done:
             raise Unavailable("The key database does not say what has changed.")
-        self._catching_up.result()
+        catching_up.result()
 
     async def _catch_up(self) -> None:
         # INVARIANT: the page is looked at before the database, so that a commit in between
