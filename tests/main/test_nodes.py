@@ -4,6 +4,8 @@ import contextlib
 import json
 import subprocess
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 from botocore.exceptions import ClientError
@@ -72,6 +74,12 @@ def test_a_change_at_one_holds_at_the_other(nodes):
         assert found is wanted
 
 
+def readiness(server):
+    with closing(HTTPConnection(server.url.removeprefix("http://"), timeout=5)) as connection:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+
+
 def test_a_database_that_is_away_is_told_soon_and_comes_back(nodes):
     key = nodes.one.create_key()["KeyMetadata"]["KeyId"]
     assert encrypts(nodes.two, key)
@@ -90,6 +98,10 @@ def test_a_database_that_is_away_is_told_soon_and_comes_back(nodes):
     assert refused["Error"]["Code"] == "DependencyTimeoutException"
     with pytest.raises(ClientError, match="DependencyTimeout"):
         nodes.one.create_key()
+    away = time.monotonic()
+    while time.monotonic() < away + 2.5:  # the anchor is written meanwhile, and asks no database
+        assert readiness(nodes.servers[0]) == 503
+        time.sleep(0.02)
     nodes.postgresql.start()
     until = time.monotonic() + 5
     while time.monotonic() < until:

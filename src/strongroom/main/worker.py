@@ -232,7 +232,8 @@ class Worker:
         """Notice changes that were not announced, and do what is due, until cancelled."""
         rounds = itertools.count(1)
         while True:
-            await self._try("catch-up", self._registry.catch_up)
+            # What else is tried does not say whether the database answers: some of it asks none.
+            self._away = await self._try("catch-up", self._registry.catch_up)
             round_ = next(rounds)
             if round_ % _USAGE_EVERY == 0:
                 await self._try("last usage", partial(self._usage.write, self._threads.writing))
@@ -245,8 +246,11 @@ class Worker:
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _try(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Do it, or log once why not, and go on: the next round may fare better."""
+    async def _try(self, what: str, work: Callable[[], Awaitable[object]]) -> str:
+        """Do it, or log once why not, and go on: the next round may fare better.
+
+        Why the database did not answer, if that was it.
+        """
         away = said = ""
         try:
             await work()
@@ -259,7 +263,7 @@ class Worker:
         if said and said != self._said.get(what):
             self._log("upkeep-failed", what=what, reason=said)
         self._said[what] = said
-        self._away = away
+        return away
 
     async def _anchor_audit(self) -> None:
         """Remember outside the folder how far the audit log has come, once that is on the disk."""
