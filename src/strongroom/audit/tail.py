@@ -78,9 +78,11 @@ def value_at(path: Path, opening: Opening, sequence: int, key: bytes) -> bytes |
             return None
         if previous.sequence == sequence:
             return bytes.fromhex(previous.value)
+        if worker_of(previous.name) != opening.worker:
+            return None
         path = path.with_name(previous.name)
         before = opening_of(path)
-        if before is None:
+        if before is None or before.number >= opening.number:  # files count up, so this ends
             return None
         opening = before
 
