@@ -22,7 +22,7 @@ from strongroom.keys.derive import derive
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.sealing import Tampered, names, seal, unseal
 
-_MODULUS = 1 << 256
+MODULUS = 1 << 256  # of all sums
 _WHOLE = struct.Struct(">QQ32s")
 _MAC_BYTES = 32
 
@@ -44,7 +44,7 @@ class Whole(NamedTuple):
 
     def moved(self, number: int, difference: int) -> "Whole":
         """After a further commit."""
-        return Whole(self.commits + 1, number, (self.total + difference) % _MODULUS)
+        return Whole(self.commits + 1, number, (self.total + difference) % MODULUS)
 
 
 NOTHING = Whole(0, 0, 0)
@@ -69,7 +69,7 @@ class Witness:
 
     def share(self, place: Place, total: int) -> int:
         """What a place adds to the whole; nothing if there is nothing in it."""
-        return self._number(names("place", *place, _bytes(total))) if total % _MODULUS else 0
+        return self._number(names("place", *place, _bytes(total))) if total % MODULUS else 0
 
     def _number(self, text: bytes) -> int:
         return int.from_bytes(hmac.digest(self._weighing, text, "sha256"))
@@ -108,4 +108,4 @@ def _packed(whole: Whole) -> bytes:
 
 
 def _bytes(total: int) -> bytes:
-    return (total % _MODULUS).to_bytes(_MAC_BYTES)
+    return (total % MODULUS).to_bytes(_MAC_BYTES)

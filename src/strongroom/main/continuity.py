@@ -15,7 +15,7 @@ from strongroom.storage.anchor import Anchor, AnchorError, Head
 from strongroom.storage.folder import Folder
 
 _MEANT = (
-    "if an older copy was put back on purpose, serve it once with --accept-rollback; what was "
+    "If an older copy was put back on purpose, serve it once with --accept-rollback; what was "
     "done after it was made is undone: keys that were disabled since are enabled, and grants that were "
     "revoked are good"
 )
@@ -62,9 +62,7 @@ def require_continuity(
     """
     wrong = discontinuities(folder, root, whole, anchor)
     if wrong and not accept:
-        raise AnchorError(
-            f"{'; '.join(wrong)} (by the anchor `{anchor.file}`). {_MEANT.capitalize()}"
-        )
+        raise AnchorError(f"{'; '.join(wrong)} (by the anchor `{anchor.file}`). {_MEANT}")
     if wrong:
         anchor.forget_heads()
     anchor.set_to(whole)

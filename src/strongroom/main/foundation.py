@@ -173,7 +173,7 @@ def changed(data: Path, root_key: Path | None, passphrase: Callable[[], str]) ->
         closing(open_store(folder.database, root, Page.blank(), anchor)) as store,
     ):
         if anchor is not None:
-            require_continuity(folder, root, store.begin(), anchor, accept=False)
+            require_continuity(folder, root, store.whole(), anchor, accept=False)
         yield store
 
 

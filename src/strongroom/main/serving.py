@@ -119,7 +119,7 @@ def _continued(folder: Folder, root: RootKey, settings: Settings, *, accept: boo
     ):
         if anchor is None:
             return []
-        return require_continuity(folder, root, store.begin(), anchor, accept=accept)
+        return require_continuity(folder, root, store.whole(), anchor, accept=accept)
 
 
 def serve_throw_away(

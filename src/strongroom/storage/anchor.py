@@ -32,7 +32,8 @@ from strongroom.errors import SetupError
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.witness import Whole, Witness
 
-_PAGE = struct.Struct(">32sQ88s")
+_BODY_BYTES = 88
+_PAGE = struct.Struct(f">32sQ{_BODY_BYTES}s")
 _STATE = struct.Struct(">Q32s")
 _CHAIN = struct.Struct(">16sQ32s")
 _SLOT_BYTES = 2 * _PAGE.size
@@ -190,7 +191,7 @@ class Anchor:
         pages = self._pages(slot)
         turns = [-1 if page is None else page[0] for page in pages]
         at, turn = (0 if turns[0] < turns[1] else 1), max(turns) + 1
-        body = body.ljust(88, b"\0")
+        body = body.ljust(_BODY_BYTES, b"\0")
         mac = self._witness.mark(_PURPOSE, b"%d" % slot, b"%d" % turn, body)
         page = _PAGE.pack(mac, turn, body)
         os.pwrite(self._fd, page, slot * _SLOT_BYTES + at * _PAGE.size)

@@ -13,13 +13,11 @@ from sqlalchemy import Connection, RowMapping, Table, select
 
 from strongroom.keys.hierarchy import Domain, RootKey, open_domain
 from strongroom.keys.sealing import Tampered
-from strongroom.keys.witness import Place, Witness
+from strongroom.keys.witness import MODULUS, Place, Witness
 from strongroom.storage import changes, totals
 from strongroom.storage.rows import checked
 from strongroom.storage.schema import changes as changes_table
 from strongroom.storage.schema import domains
-
-_MODULUS = 1 << 256
 
 
 class Wrong(NamedTuple):
@@ -65,7 +63,7 @@ class Verification:
         whole = 0
         for place, total in totals.kept(self._connection, self._witness):
             self.rows += 1
-            found = weights.pop(place, 0) % _MODULUS
+            found = weights.pop(place, 0) % MODULUS
             if total is None:
                 yield Wrong(
                     _place(place), "what their sum should be was altered outside Strongroom"
@@ -82,7 +80,7 @@ class Verification:
         except Tampered as failure:
             yield Wrong("epoch", str(failure))
             return None
-        if kept.total != whole % _MODULUS:
+        if kept.total != whole % MODULUS:
             yield Wrong(
                 "totals", "some are gone, or are as they once were, and so are rows with them"
             )
