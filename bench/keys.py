@@ -49,6 +49,7 @@ from strongroom.services.kms import policies
 from strongroom.services.kms.managed import fresh_id, new_key
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
+from strongroom.storage.seals import Opener
 
 MOST_RATIO = 1.2
 _FEW = 10
@@ -146,7 +147,7 @@ def _resident(one: Filled) -> list[float]:
 def _filled(data: Path, count: int) -> Filled:
     account = init(data)
     folder = Folder(data)
-    root = folder.open_root_key(None, lambda: "")
+    root = folder.open_root_key(Opener())
     store = open_store(folder.file, root, Page.blank())
     backing = SoftwareBacking()
     with store.reading() as books:

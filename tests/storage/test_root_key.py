@@ -8,6 +8,7 @@ from strongroom.keys.hierarchy import fingerprint
 from strongroom.storage import rootkey
 from strongroom.storage.folder import Folder, FolderError
 from strongroom.storage.rootkey import PassphraseSeal, RootKeyError, new_root_key
+from strongroom.storage.seals import Opener
 
 # Alone in this module: so cheap that a wrong passphrase costs a test nothing.
 CHEAP = {"passes": 1, "memory_kib": 64, "lanes": 1}
@@ -149,16 +150,12 @@ def folder(tmp_path, root):
     return folder
 
 
-def never():
-    raise AssertionError("nobody is to be asked for a passphrase")
-
-
 def test_the_description_leads_to_the_root_key(folder, root, tmp_path):
-    assert root == folder.open_root_key(None, never)
+    assert root == folder.open_root_key(Opener())
     moved = (tmp_path / "root-key").rename(tmp_path / "elsewhere")
     with pytest.raises(RootKeyError, match="is missing"):
-        folder.open_root_key(None, never)
-    assert root == folder.open_root_key(moved, never)
+        folder.open_root_key(Opener())
+    assert root == folder.open_root_key(Opener(moved))
     description = json.loads(folder.description.read_text())
     assert description["root_key"]["fingerprint"] == fingerprint(root).hex()
     assert bytes(root).hex() not in folder.description.read_text()
@@ -168,7 +165,7 @@ def test_the_root_key_of_another_folder(folder, tmp_path):
     other = tmp_path / "other"
     rootkey.write_file(other, new_root_key())
     with pytest.raises(RootKeyError, match="not this data folder's"):
-        folder.open_root_key(other, never)
+        folder.open_root_key(Opener(other))
 
 
 def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
@@ -176,9 +173,9 @@ def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
     folder.make()
     folder.file.write_bytes(b"x")
     folder.describe(root, {"kind": "passphrase", "argon2id": cheap_seal(root)}, None)
-    assert root == folder.open_root_key(None, lambda: "correct horse battery")
+    assert root == folder.open_root_key(Opener(passphrase=lambda: "correct horse battery"))
     with pytest.raises(RootKeyError, match="passphrase is wrong"):
-        folder.open_root_key(None, lambda: "wrong horse battery")
+        folder.open_root_key(Opener(passphrase=lambda: "wrong horse battery"))
 
 
 @pytest.mark.parametrize(
@@ -189,8 +186,8 @@ def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
         ("{}", "of a format that this release does not know"),
         ('{"format": 2, "root_key": {}}', "of a format that this release does not know"),
         ('{"format": 1}', "of a format that this release does not know"),
-        ('{"format": 1, "root_key": {"kind": "hsm"}}', "names a seal of the root key"),
-        ('{"format": 1, "root_key": "x"}', "names a seal of the root key"),
+        ('{"format": 1, "root_key": {"kind": "hsm"}}', "seal is one that this release"),
+        ('{"format": 1, "root_key": "x"}', "seal is one that this release"),
         ('{"format": 1, "root_key": {"kind": "passphrase", "argon2id": {}}}', "damaged"),
         ("[]", "of a format that this release does not know"),
         ("1", "of a format that this release does not know"),
@@ -199,24 +196,24 @@ def test_a_folder_sealed_by_a_passphrase(tmp_path, root):
 def test_a_description_that_is_none(folder, text, said):
     folder.description.write_text(text)
     with pytest.raises((FolderError, RootKeyError), match=said):
-        folder.open_root_key(None, lambda: "correct horse battery")
+        folder.open_root_key(Opener(passphrase=lambda: "correct horse battery"))
 
 
 def test_a_folder_without_its_database(folder):
     for lose in (lambda: folder.file.write_bytes(b""), folder.file.unlink):
         lose()
         with pytest.raises(FolderError, match="a new one in its place would lose every key"):
-            folder.open_root_key(None, never)
+            folder.open_root_key(Opener())
     assert not folder.file.exists()
 
 
 def test_a_folder_without_its_description(folder):
     folder.description.unlink()
     with pytest.raises(FolderError, match="cannot be made anew"):
-        folder.open_root_key(None, never)
+        folder.open_root_key(Opener())
     folder.file.unlink()
     with pytest.raises(FolderError, match="is not a data folder"):
-        folder.open_root_key(None, never)
+        folder.open_root_key(Opener())
 
 
 def test_only_an_unused_folder_is_made_one(folder, tmp_path):

@@ -2,30 +2,38 @@
 
 A setting comes from its flag, else from the environment (`STRONGROOM_SERVE_WORKERS`), else from
 the TOML file that `--config` or `STRONGROOM_CONFIG` names, in which each command has a table.
-
-Rules for what a person reads: results on stdout, all else on stderr; what went wrong is one
-sentence that says what to do, without a stack trace, and exit code 1.
 """
 
 import gc
 import json
 import os
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from strongroom import __version__
 from strongroom.cli import clock, environment, explanations, files, imports, policies
 from strongroom.cli.terminal import clean
-from strongroom.errors import Fault, SetupError
-from strongroom.keys.sealing import Tampered
 from strongroom.keys.specs import KEY_QUOTA
+from strongroom.main import keeping
+from strongroom.main.options import (
+    AnchorFile,
+    Data,
+    Kept,
+    PassphraseFile,
+    RootKeyFile,
+    ShareFiles,
+    fail,
+    one_sentence,
+    opener,
+    read_passphrase,
+    reason,
+    say,
+)
 
 app = typer.Typer(
     name="strongroom",
@@ -36,27 +44,6 @@ app = typer.Typer(
     context_settings={"auto_envvar_prefix": "STRONGROOM"},
 )
 
-Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data folder.")]
-RootKeyFile = Annotated[
-    Path | None,
-    typer.Option("--root-key", metavar="FILE", help="The root key's file, outside the folder."),
-]
-AnchorFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--anchor",
-        metavar="FILE",
-        help="Remembers outside the folder how far all has come; else DIR.anchor beside it.",
-    ),
-]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        metavar="FILE",
-        help="Holds the passphrase; else STRONGROOM_PASSPHRASE, else it is asked for.",
-    ),
-]
 _CORES = os.cpu_count() or 1
 Workers = Annotated[
     int, typer.Option("--workers", min=1, max=256, help="Processes; one for each core is usual.")
@@ -97,7 +84,7 @@ def settings(
 ) -> None:
     """Read the settings file, if there is one."""
     if config is not None:
-        with _one_sentence():
+        with one_sentence():
             context.default_map = read_settings(config)
 
 
@@ -107,7 +94,7 @@ def read_settings(file: Path) -> dict[str, object]:
         with file.open("rb") as opened:
             tables = tomllib.load(opened)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
-        fail(f"the settings file `{file}` cannot be read: {_reason(failure)}")
+        fail(f"the settings file `{file}` cannot be read: {reason(failure)}")
     group = typer.main.get_group(app)
     whole = typer.Context(group)
     for name, table in tables.items():
@@ -143,12 +130,6 @@ def _require_value(
         fail(f"`{file}` sets `{parameter.name}` of [{command}]: {refused.message.rstrip('.')}")
 
 
-def _reason(failure: Exception) -> str:
-    if isinstance(failure, OSError):
-        return failure.strerror or str(failure)
-    return "it is not text in UTF-8" if isinstance(failure, UnicodeDecodeError) else str(failure)
-
-
 @app.command()
 def dev(
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 4599,
@@ -167,7 +148,7 @@ def dev(
     Access key `test` with secret `test` is the root user of account 000000000000; any account's
     twelve digits with secret `test`, that account's. Nothing is left when it ends.
     """
-    with _one_sentence():
+    with one_sentence():
         with _imports():
             from strongroom.main.serving import serve_throw_away
 
@@ -204,7 +185,7 @@ def init(
     anchor: AnchorFile = None,
 ) -> None:
     """Make a data folder, and print its first access key, once."""
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main.foundation import default_root_key, lay
 
         account = _account(account)
@@ -239,13 +220,14 @@ def join(
     ],
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
     anchor: AnchorFile = None,
 ) -> None:
     """Make the data folder of a further node, on the database of one that there is."""
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main import foundation
 
-        foundation.join(data, like, root_key, lambda: read_passphrase(passphrase_file), anchor)
+        foundation.join(data, like, opener(root_key, passphrase_file, share), anchor)
     say(f"made {data}, a node of the same keys; serve it with: strongroom serve --data {data}")
 
 
@@ -262,6 +244,7 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE")] = None,
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
     anchor: AnchorFile = None,
     accept_rollback: Annotated[
         bool,
@@ -293,7 +276,7 @@ def serve(
     key_quota: KeyQuota = KEY_QUOTA,
 ) -> None:
     """Serve a data folder."""
-    with _one_sentence():
+    with one_sentence():
         with _imports():
             from strongroom.main.serving import Place, serve_folder
 
@@ -310,8 +293,7 @@ def serve(
             place,
             workers=workers,
             certificate=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
-            root_key=root_key,
-            passphrase=lambda: read_passphrase(passphrase_file),
+            opener=opener(root_key, passphrase_file, share),
             anchor=anchor,
             accept_rollback=accept_rollback,
             cache_keys=cache_keys,
@@ -327,26 +309,32 @@ def serve(
 
 @app.command()
 def doctor(
-    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
 ) -> None:
     """Say what is wrong with an installation, and what to do.  Changes nothing."""
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main.examination import examine
 
-        _show(examine(data, root_key, lambda: read_passphrase(passphrase_file)))
+        _show(examine(data, opener(root_key, passphrase_file, share)))
 
 
 @app.command()
 def verify(
-    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
 ) -> None:
     """Check every row of the database and every record of the audit log, and say which are not as
     they were written, are gone, or are as they once were.  Changes nothing; a server may be running.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main.examination import verify_everything
 
-        _show(verify_everything(data, root_key, lambda: read_passphrase(passphrase_file)))
+        _show(verify_everything(data, opener(root_key, passphrase_file, share)))
 
 
 def _show(findings: Iterable[Any]) -> None:
@@ -361,6 +349,7 @@ def _show(findings: Iterable[Any]) -> None:
         raise typer.Exit(1)
 
 
+app.command(name="seal")(keeping.seal)
 app.command(name="env")(environment.env)
 app.command(name="clock", context_settings={"ignore_unknown_options": True})(clock.clock)
 app.command(name="encrypt")(files.encrypt)
@@ -369,10 +358,6 @@ app.command(name="import")(imports.import_)
 
 app.add_typer(policies.policy, name="policy")
 
-Kept = Annotated[
-    Path,
-    typer.Option("--data", metavar="DIR", envvar="STRONGROOM_DATA", help="The data folder."),
-]
 Conditions = Annotated[
     list[str] | None,
     typer.Option(
@@ -406,6 +391,7 @@ def explain(
     region: Region = "",
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why a request was denied or allowed, or would be.
@@ -414,19 +400,19 @@ def explain(
     they wanted and what they saw, and what would have to change. The exit code is 0 whatever was
     decided.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main import questions
 
-        ask = partial(read_passphrase, passphrase_file)
+        at_hand = opener(root_key, passphrase_file, share)
         given = questions.context_of(context or (), encryption_context or ())
         match words:
             case [request_id]:
                 if given or region:
                     fail("a past request has its circumstances in the audit log; give none")
-                told = questions.request(data, root_key, ask, request_id)
+                told = questions.request(data, at_hand, request_id)
                 show = explanations.show_request
             case [_, _] | [_, _, _]:
-                told = questions.hypothetical(data, root_key, ask, words, region, given)
+                told = questions.hypothetical(data, at_hand, words, region, given)
                 show = explanations.show
             case _:
                 fail("give a request id; or a principal, an action, and perhaps a key or a role")
@@ -443,6 +429,7 @@ def who_can(
     region: Region = "",
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """List every principal, in any account, that may do something with a key, and by which ways.
@@ -450,12 +437,12 @@ def who_can(
     By the key policy, by what it leaves to an account and that account's policies, by a grant, by
     a role and those who may assume it; with the conditions that hold for some requests only.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main import questions
 
         given = questions.context_of(context or (), encryption_context or ())
-        ask = partial(read_passphrase, passphrase_file)
-        told = questions.who_can(data, root_key, ask, action, key, region, given)
+        at_hand = opener(root_key, passphrase_file, share)
+        told = questions.who_can(data, at_hand, action, key, region, given)
         print_json(told) if as_json else explanations.show_reach(told)
 
 
@@ -476,16 +463,17 @@ def create_account(
     name: Annotated[str, typer.Option("--name", help="For people.")] = "",
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
 ) -> None:
     """Make a further account, and print its root user's first access key, once.
 
     A server may be running on the folder; it knows the account at once.
     """
-    with _one_sentence():
+    with one_sentence():
         from strongroom.main.foundation import add_account, changed
 
         account = _account(account)
-        with changed(data, root_key, lambda: read_passphrase(passphrase_file)) as store:
+        with changed(data, opener(root_key, passphrase_file, share)) as store:
             credential = add_account(store, account, name)
     say(f"made account {account}")
     _show_once(credential.key_id, credential.secret)
@@ -493,15 +481,18 @@ def create_account(
 
 @accounts.command(name="list")
 def list_accounts(
-    data: Data, root_key: RootKeyFile = None, passphrase_file: PassphraseFile = None
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
 ) -> None:
     """Print every account: its number, when it was made, its name."""
-    with _one_sentence():
+    with one_sentence():
         from strongroom.clock import iso8601
         from strongroom.main.foundation import administered
 
         with (
-            administered(data, root_key, lambda: read_passphrase(passphrase_file)) as store,
+            administered(data, opener(root_key, passphrase_file, share)) as store,
             store.reading() as books,
         ):
             for account, name, created in books.accounts():
@@ -531,7 +522,7 @@ app.add_typer(config, name="config")
 @config.command(name="check")
 def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Say whether a settings file has only settings that there are."""
-    with _one_sentence():
+    with one_sentence():
         read_settings(file)
     say(f"{file} is well formed")
 
@@ -540,30 +531,6 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 def version() -> None:
     """Print the version."""
     print(__version__)  # noqa: T201
-
-
-def read_passphrase(file: Path | None, *, new: bool = False) -> str:
-    """The passphrase: a file's first line, else the environment's, else asked for."""
-    if file is not None:
-        try:
-            return file.read_text().partition("\n")[0]
-        except (OSError, UnicodeDecodeError) as failure:
-            fail(f"the passphrase file `{file}` cannot be read: {_reason(failure)}")
-    given = os.environ.get("STRONGROOM_PASSPHRASE")
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        fail("a passphrase is wanted; give --passphrase-file or STRONGROOM_PASSPHRASE")
-    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
-
-
-def say(sentence: str) -> None:
-    print(clean(sentence), file=sys.stderr)  # noqa: T201
-
-
-def fail(sentence: str) -> NoReturn:
-    say(f"strongroom: {sentence}")
-    raise typer.Exit(1)
 
 
 @contextmanager
@@ -576,22 +543,3 @@ def _imports() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn what is known to go wrong into one sentence and exit code 1."""
-    try:
-        yield
-    except (SetupError, Fault) as failure:
-        fail(str(failure))
-    except Tampered as failure:
-        fail(f"{failure}; `strongroom verify` says what else is not as it was written")
-    except BrokenPipeError:  # whoever read the output has seen enough
-        sys.stdout = None
-        raise typer.Exit(1) from None
-    except OSError as failure:  # a full disk, a folder of somebody else's, ...
-        place = f" at `{failure.filename}`" if failure.filename else ""
-        fail(f"the operating system refused{place}: {failure.strerror or failure}")
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None

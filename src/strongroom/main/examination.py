@@ -7,14 +7,14 @@ and if not, what to do.
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from strongroom.audit.verify import verify
-from strongroom.errors import Fault
+from strongroom.errors import Fault, SetupError
 from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
@@ -24,7 +24,7 @@ from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
 from strongroom.storage.migrations import at_current, is_unmarked
 from strongroom.storage.page import Page
-from strongroom.storage.rootkey import RootKeyError
+from strongroom.storage.seals import Opener
 from strongroom.storage.store import Store
 
 _LITTLE_SPACE = 1 << 30  # bytes
@@ -37,7 +37,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) -> Iterator[Finding]:
+def examine(data: Path, opener: Opener) -> Iterator[Finding]:
     """Findings, one by one; those that need what was found ill are left out."""
     harden()
     folder = Folder(data.absolute())
@@ -55,8 +55,8 @@ def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) ->
     yield _space(folder)
     yield _service(folder)
     try:
-        root = folder.open_root_key(root_key, passphrase)
-    except (FolderError, RootKeyError) as failure:
+        root = folder.open_root_key(opener)
+    except SetupError as failure:
         yield Finding("root key", "ill", str(failure))
         return
     yield Finding("root key opens and is this folder's", "well")
@@ -69,13 +69,11 @@ def examine(data: Path, root_key: Path | None, passphrase: Callable[[], str]) ->
     yield from _as_written(folder, root)
 
 
-def verify_everything(
-    data: Path, root_key: Path | None, passphrase: Callable[[], str]
-) -> Iterator[Finding]:
+def verify_everything(data: Path, opener: Opener) -> Iterator[Finding]:
     """Whether the database and the audit log are as they were written, all there, and the latest."""
     harden()
     folder = Folder(data.absolute())
-    yield from _as_written(folder, folder.open_root_key(root_key, passphrase))
+    yield from _as_written(folder, folder.open_root_key(opener))
 
 
 def _as_written(folder: Folder, root: RootKey) -> Iterator[Finding]:

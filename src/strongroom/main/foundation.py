@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from strongroom.errors import SetupError
 from strongroom.harden import harden
@@ -12,6 +11,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.witness import Witness
 from strongroom.main.continuity import anchored, require_continuity
+from strongroom.main.sealing import file_outside
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor, AnchorError, taken
@@ -19,7 +19,7 @@ from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Description, Folder, FolderError, default_anchor
 from strongroom.storage.migrations import at_current, migrate
 from strongroom.storage.page import Page
-from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
+from strongroom.storage.seals import Opener, in_file, under_passphrase
 from strongroom.storage.store import Store
 
 
@@ -58,18 +58,10 @@ def lay(
     anchor_file = _outside(folder, anchor)
     root = rootkey.new_root_key()
     if passphrase is None:
-        root_key = root_key.absolute()
-        if root_key.resolve().is_relative_to(folder.path.resolve()):
-            raise RootKeyError(
-                f"the root key `{root_key}` would lie in the data folder that it seals, and be "
-                "stolen with it; name a place outside with --root-key"
-            )
-        seal: dict[str, Any] = {"kind": "file", "path": str(root_key)}
+        root_key = file_outside(folder, root_key)
+        seal = in_file(root_key)
     else:
-        seal = {
-            "kind": "passphrase",
-            "argon2id": PassphraseSeal.make(root, passphrase()).to_dict(),
-        }
+        seal = under_passphrase(root, passphrase())
     if passphrase is None:
         rootkey.write_file(root_key, root)  # first, for it is what may be refused
     kept = Anchor.make(anchor_file, Witness(root))
@@ -103,8 +95,7 @@ def _outside(folder: Folder, anchor: Path | None) -> Path:
 def join(
     data: Path,
     other: Path,
-    root_key: Path | None,
-    passphrase: Callable[[], str],
+    opener: Opener,
     anchor: Path | None = None,
 ) -> None:
     """Make the data folder of a further node, whose database and root key are those of a node that there is.
@@ -120,10 +111,10 @@ def join(
         raise FolderError(
             f"`{other}` is of a folder that has its database in it; only one node can serve that"
         )
-    root = description.open_root_key(root_key, passphrase)
+    root = description.open_root_key(opener)
     seal = description.seal
-    if root_key is not None and seal["kind"] == "file":
-        seal = {**seal, "path": str(root_key.absolute())}
+    if opener.root_key is not None and seal["kind"] == "file":
+        seal = in_file(opener.root_key.absolute())
     anchor_file = _outside(folder, anchor)
     with closing(Database(description.address)) as database:
         database.require()
@@ -148,26 +139,24 @@ class AccountExists(SetupError):
 
 
 @contextmanager
-def administered(
-    data: Path, root_key: Path | None, passphrase: Callable[[], str]
-) -> Iterator[Store]:
+def administered(data: Path, opener: Opener) -> Iterator[Store]:
     """The store of a data folder, to be read, whether or not a server runs on it."""
     harden()
     folder = Folder(data.absolute())
-    root = folder.open_root_key(root_key, passphrase)
+    root = folder.open_root_key(opener)
     with closing(open_store(folder.database, root, Page.blank())) as store:
         yield store
 
 
 @contextmanager
-def changed(data: Path, root_key: Path | None, passphrase: Callable[[], str]) -> Iterator[Store]:
+def changed(data: Path, opener: Opener) -> Iterator[Store]:
     """The same, to be written: AnchorError if it is an older copy.
 
     What is changed here a running server knows within a quarter of a second, for it looks.
     """
     harden()
     folder = Folder(data.absolute())
-    root = folder.open_root_key(root_key, passphrase)
+    root = folder.open_root_key(opener)
     with (
         anchored(folder, root, None, make=True) as anchor,
         closing(open_store(folder.database, root, Page.blank(), anchor)) as store,
@@ -201,7 +190,7 @@ def lay_throw_away(data: Path) -> RootKey:
     root_key = data / "root-key"
     rootkey.write_file(root_key, root)
     open_store(folder.file, root, Page.make(folder.page)).close()
-    folder.describe(root, {"kind": "file", "path": str(root_key)}, None)
+    folder.describe(root, in_file(root_key), None)
     return root
 
 

@@ -4,7 +4,7 @@ Both read a data folder, whether or not a server runs on it, and change nothing.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from strongroom.services.kms.circumstances import SYMMETRIC_USES, of_alias, of_c
 from strongroom.services.kms.grant_access import of_grants
 from strongroom.services.principal import Principal
 from strongroom.storage.folder import Folder
+from strongroom.storage.seals import Opener
 
 
 class Unclear(SetupError):
@@ -33,37 +34,32 @@ class Unclear(SetupError):
 
 
 @contextmanager
-def _authority(
-    data: Path, root_key: Path | None, passphrase: Callable[[], str]
-) -> Iterator[Authority]:
-    with administered(data, root_key, passphrase) as store, store.reading() as books:
+def _authority(data: Path, opener: Opener) -> Iterator[Authority]:
+    with administered(data, opener) as store, store.reading() as books:
         yield Authority(books, time.time())
 
 
 def hypothetical(
     data: Path,
-    root_key: Path | None,
-    passphrase: Callable[[], str],
+    opener: Opener,
     words: Sequence[str],
     region: str,
     given: Context,
 ) -> Told:
     """What would be decided now on a request: principal, action and perhaps a resource."""
     principal, action, resource = (*words, "*")[:3]
-    with _authority(data, root_key, passphrase) as authority:
+    with _authority(data, opener) as authority:
         who = authority.principal(principal)
         return _told(_asked(authority, who, action, resource, region, given))
 
 
-def request(
-    data: Path, root_key: Path | None, passphrase: Callable[[], str], request_id: str
-) -> Told:
+def request(data: Path, opener: Opener, request_id: str) -> Told:
     """A past request: `record` is what the audit log says of it; `then` why it was denied, as it
     was kept; `now` what would be decided on it now; `changed` the documents that are others since;
     `since`, of one that was not denied, the changes that may have a say.
     """
     audit = Folder(data.absolute()).audit
-    with _authority(data, root_key, passphrase) as authority:
+    with _authority(data, opener) as authority:
         return _of_past(authority, audit, past.find(audit, request_id))
 
 
@@ -171,14 +167,13 @@ def _session(brought: past.Brought) -> Told:
 
 def who_can(
     data: Path,
-    root_key: Path | None,
-    passphrase: Callable[[], str],
+    opener: Opener,
     action: str,
     key: str,
     region: str,
     given: Context,
 ) -> Told:
-    with _authority(data, root_key, passphrase) as authority:
+    with _authority(data, opener) as authority:
         name = _kms_action(action)
         if name == "RetireGrant":
             raise Unclear(

@@ -30,6 +30,7 @@ from strongroom.server.workers import WorkerFailed, run
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
 from strongroom.storage.registry import DEFAULT_CAPACITY, DEFAULT_STALENESS
+from strongroom.storage.seals import Opener
 
 _LOOPBACK = "127.0.0.1"
 
@@ -65,8 +66,7 @@ def serve_folder(
     *,
     workers: int,
     certificate: tuple[Path, Path] | None,
-    root_key: Path | None,
-    passphrase: Callable[[], str],
+    opener: Opener,
     anchor: Path | None,
     accept_rollback: bool,
     cache_keys: int,
@@ -81,7 +81,7 @@ def serve_folder(
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
     harden()
     folder = Folder(data.absolute())
-    root = folder.open_root_key(root_key, passphrase)
+    root = folder.open_root_key(opener)
     settings = Settings(
         folder=folder.path,
         database=folder.database,

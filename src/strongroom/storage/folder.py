@@ -18,15 +18,15 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from strongroom.errors import SetupError
-from strongroom.keys.hierarchy import RootKey, fingerprint
+from strongroom.keys.hierarchy import RootKey
 from strongroom.storage import rootkey
-from strongroom.storage.rootkey import PassphraseSeal, RootKeyError
+from strongroom.storage.seals import Opener, Seal, UnknownSeal, open_sealed, signed
 
 _LARGEST_DESCRIPTION = 65_536  # bytes
 _UNSAID = Path()
@@ -90,7 +90,7 @@ class Folder:
     def describe(
         self,
         root: RootKey,
-        seal: dict[str, Any],
+        seal: Seal,
         anchor: Path | None,
         address: str | None = None,
     ) -> None:
@@ -102,12 +102,21 @@ class Folder:
         description = {
             "format": 1,
             "id": str(uuid.uuid4()),
-            "root_key": {**seal, "fingerprint": fingerprint(root).hex()},
+            "root_key": signed(root, seal),
             "anchor": None if anchor is None else str(anchor),
         }
         if address is not None:
             description["database"] = address
+        self._write(description)
+
+    def reseal(self, root: RootKey, seal: Seal) -> None:
+        """Say from now on, durably, that the root key is sealed in another way; it may be being served."""
+        self._write({**self._described().all, "root_key": signed(root, seal)})
+
+    def _write(self, description: dict[str, Any]) -> None:
+        """The old description or the new one is there, whatever happens."""
         temporary = self.path / "strongroom.json.new"
+        temporary.unlink(missing_ok=True)
         # Its owner's alone: an address may have a password in it.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with os.fdopen(os.open(temporary, flags, 0o600), "w") as file:
@@ -136,9 +145,9 @@ class Folder:
         """Whether the folder was made with one: earlier releases had none."""
         return self._described().anchor != _UNSAID
 
-    def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
+    def open_root_key(self, opener: Opener) -> RootKey:
         """See `Description.open_root_key`."""
-        return self._described().open_root_key(root_key, passphrase)
+        return self._described().open_root_key(opener)
 
     def _described(self) -> "Description":
         """What the folder is; FolderError if it is none, or lacks what it says that it has."""
@@ -196,9 +205,10 @@ class Description:
     """What `strongroom.json` says."""
 
     file: Path
-    seal: Any  # of the root key; `open_root_key` knows its forms
+    seal: Any  # of the root key; `storage.seals` knows its forms
     address: str | None = field(repr=False)  # of PostgreSQL, perhaps with a password
     anchor: Path | None  # `_UNSAID` by earlier releases
+    all: dict[str, Any] = field(repr=False)
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -214,30 +224,15 @@ class Description:
             case {"format": 1, "root_key": seal}:
                 address, anchor = read.get("database"), read.get("anchor", str(_UNSAID))
                 if all(each is None or isinstance(each, str) for each in (address, anchor)):
-                    return cls(file, seal, address, None if anchor is None else Path(anchor))
+                    return cls(file, seal, address, None if anchor is None else Path(anchor), read)
         raise FolderError(
             f"`{file}` is of a format that this release does not know; "
             "use the release that made it, or a later one"
         )
 
-    def open_root_key(self, root_key: Path | None, passphrase: Callable[[], str]) -> RootKey:
-        """The root key, by its seal.
-
-        `root_key` overrides where its file is; `passphrase` is called if it is wanted.
-        FolderError or RootKeyError with what to do, in every other case.
-        """
-        match self.seal:
-            case {"kind": "file", "path": str(path)}:
-                root = rootkey.read_file(root_key or Path(path))
-            case {"kind": "passphrase", "argon2id": dict(parameters)}:
-                root = PassphraseSeal.of(parameters).open(passphrase())
-            case _:
-                raise FolderError(
-                    f"`{self.file}` names a seal of the root key that this release does "
-                    "not know; use the release that made it, or a later one"
-                )
-        if fingerprint(root).hex() != self.seal.get("fingerprint"):
-            raise RootKeyError(
-                "this is a root key, but not this data folder's; name the right one with --root-key"
-            )
-        return root
+    def open_root_key(self, opener: Opener) -> RootKey:
+        """The root key; FolderError, RootKeyError or ShareError, with what to do, in every other case."""
+        try:
+            return open_sealed(self.seal, opener)
+        except UnknownSeal as failure:
+            raise FolderError(f"`{self.file}`: {failure}") from None
