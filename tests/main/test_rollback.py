@@ -102,7 +102,7 @@ def test_an_older_copy_is_refused_unless_it_is_meant(strongroom, tmp_path, folde
         refusal = strongroom("serve", "--data", folder, "--listen", "127.0.0.1:0")
         assert refusal.code == 1
         assert refusal.sentence.startswith(said), refusal.sentence
-        assert "serve it once with --accept-rollback" in refusal.sentence
+        assert "say so once with --accept-rollback" in refusal.sentence
         verified = strongroom("verify", "--data", folder)
         assert verified.code == 1
         assert "ILL    older copy: " in verified.out

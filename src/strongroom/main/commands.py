@@ -349,7 +349,8 @@ def _show(findings: Iterable[Any]) -> None:
         raise typer.Exit(1)
 
 
-app.command(name="seal")(keeping.seal)
+for keep in (keeping.seal, keeping.backup, keeping.restore, keeping.move):
+    app.command()(keep)
 app.command(name="env")(environment.env)
 app.command(name="clock", context_settings={"ignore_unknown_options": True})(clock.clock)
 app.command(name="encrypt")(files.encrypt)

@@ -15,7 +15,7 @@ from strongroom.storage.anchor import Anchor, AnchorError, Head
 from strongroom.storage.folder import Folder
 
 _MEANT = (
-    "If an older copy was put back on purpose, serve it once with --accept-rollback; what was "
+    "If an older copy was put back on purpose, say so once with --accept-rollback; what was "
     "done after it was made is undone: keys that were disabled since are enabled, and grants that were "
     "revoked are good"
 )

@@ -55,7 +55,7 @@ def lay(
     if address is not None:
         with closing(Database(address)) as database:
             database.require_unused()
-    anchor_file = _outside(folder, anchor)
+    anchor_file = _new_anchor(folder, anchor)
     root = rootkey.new_root_key()
     if passphrase is None:
         root_key = file_outside(folder, root_key)
@@ -79,16 +79,22 @@ def lay(
     return credential
 
 
-def _outside(folder: Folder, anchor: Path | None) -> Path:
+def _new_anchor(folder: Folder, anchor: Path | None) -> Path:
     """Where a new folder's anchor is to be; AnchorError if that is in the folder, or is taken."""
+    file = anchor_outside(folder, anchor)
+    if file.exists():
+        raise taken(file)
+    return file
+
+
+def anchor_outside(folder: Folder, anchor: Path | None) -> Path:
+    """Where a folder's anchor is to be; AnchorError if that is in the folder."""
     file = (anchor or default_anchor(folder.path)).absolute()
     if file.resolve().is_relative_to(folder.path.resolve()):
         raise AnchorError(
             f"the anchor `{file}` would lie in the data folder, and be put back with an older copy of it; "
             "name a place outside with --anchor"
         )
-    if file.exists():
-        raise taken(file)
     return file
 
 
@@ -115,7 +121,7 @@ def join(
     seal = description.seal
     if opener.root_key is not None and seal["kind"] == "file":
         seal = in_file(opener.root_key.absolute())
-    anchor_file = _outside(folder, anchor)
+    anchor_file = _new_anchor(folder, anchor)
     with closing(Database(description.address)) as database:
         database.require()
         if not at_current(database):

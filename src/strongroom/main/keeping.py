@@ -1,4 +1,4 @@
-"""The commands by which what is kept is kept safe: `seal`."""
+"""The commands by which what is kept is kept safe: `seal`, `backup`, `restore`, `move`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from strongroom.main.options import (
+    AnchorFile,
     Data,
     PassphraseFile,
     RootKeyFile,
@@ -16,6 +17,15 @@ from strongroom.main.options import (
     read_passphrase,
     say,
 )
+
+NewPassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-passphrase-file",
+        metavar="FILE",
+        help="Holds the new passphrase; else STRONGROOM_NEW_PASSPHRASE, else it is asked for.",
+    ),
+]
 
 
 def seal(
@@ -39,14 +49,7 @@ def seal(
         Path | None,
         typer.Option("--into", metavar="DIR", help="The new folder that the shares are put into."),
     ] = None,
-    new_passphrase_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--new-passphrase-file",
-            metavar="FILE",
-            help="The new passphrase; else it is asked for.",
-        ),
-    ] = None,
+    new_passphrase_file: NewPassphraseFile = None,
     root_key: RootKeyFile = None,
     passphrase_file: PassphraseFile = None,
     share: ShareFiles = None,
@@ -74,12 +77,16 @@ def seal(
             sealing.seal_under_passphrase(
                 data,
                 at_hand,
-                lambda: read_passphrase(new_passphrase_file, "STRONGROOM_NEW_PASSPHRASE", new=True),
+                lambda: _new_passphrase(new_passphrase_file),
             )
             say("the root key opens with the new passphrase")
         say(
             "what opened it before opens copies of the folder still; destroy it once you have tried this"
         )
+
+
+def _new_passphrase(file: Path | None) -> str:
+    return read_passphrase(file, "STRONGROOM_NEW_PASSPHRASE", new=True)
 
 
 def _of_shares(text: str) -> tuple[int, int]:
@@ -88,3 +95,141 @@ def _of_shares(text: str) -> tuple[int, int]:
     if not (wanted.isascii() and wanted.isdigit() and count.isascii() and count.isdigit()):
         fail(f"`{text}` is not K:N; as in 3:5, of five shares any three")
     return int(wanted[:9]), int(count[:9])
+
+
+def backup(
+    data: Data,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FILE", help="A new file; `-` is standard output.")
+    ],
+    with_root_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-root-key",
+            help="Put the root key into it, under the folder's passphrase or a new one.",
+        ),
+    ] = False,
+    new_passphrase_file: NewPassphraseFile = None,
+    without_log: Annotated[
+        bool, typer.Option("--without-log", help="Leave the audit log out.")
+    ] = False,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
+) -> None:
+    """Write everything there is, as of now, into one encrypted file. A server may be running.
+
+    Only the root key opens it. It is not in it, unless that is asked for.
+    """
+    with one_sentence():
+        from strongroom.main import backups
+
+        if new_passphrase_file is not None and not with_root_key:
+            fail("--new-passphrase-file goes with --with-root-key")
+        counts = backups.back_up(
+            data,
+            opener(root_key, passphrase_file, share),
+            None if to == "-" else Path(to),
+            (lambda: _new_passphrase(new_passphrase_file)) if with_root_key else None,
+            log=not without_log,
+        )
+        say(f"{counts.rows} rows and {counts.log_bytes} bytes of the audit log are in {to}")
+        if not with_root_key:
+            say("the root key is not: without it, this file opens for nobody")
+
+
+def restore(
+    source: Annotated[
+        Path, typer.Option("--from", metavar="FILE", help="What `strongroom backup` made.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="The new data folder.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only see whether it can be restored; keep nothing.")
+    ] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="postgresql://...",
+            help="An empty database of PostgreSQL; else a file in the folder.",
+        ),
+    ] = None,
+    anchor: AnchorFile = None,
+    accept_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rollback", help="Restore it though the anchor knows of a later state."
+        ),
+    ] = False,
+    accept_damage: Annotated[
+        bool,
+        typer.Option("--accept-damage", help="Restore it though rows in it had been altered."),
+    ] = False,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
+) -> None:
+    """Make a data folder of a backup."""
+    with one_sentence():
+        from strongroom.clock import iso8601
+        from strongroom.main import backups
+
+        at_hand = opener(root_key, passphrase_file, share)
+        if check:
+            if data is not None or database is not None:
+                fail("--check keeps nothing; give no --data and no --database")
+            restored = backups.check(source, at_hand)
+        else:
+            if data is None:
+                fail("say where to: --data DIR; or --check to keep nothing")
+            restored = backups.restore(
+                data,
+                source,
+                at_hand,
+                database,
+                anchor,
+                accept_rollback=accept_rollback,
+                accept_damage=accept_damage,
+            )
+        rows, log_bytes = restored.counts
+        for each in restored.accepted:
+            say(f"accepted: {each}")
+        say(f"{rows} rows and {log_bytes} bytes of the audit log, as of {iso8601(restored.made)}")
+        if check:
+            return
+        say(
+            "what was done later is undone: keys that were disabled since are enabled, and grants "
+            "that were revoked are good"
+        )
+        if restored.put_off:
+            say(
+                f"{restored.put_off} keys should have been deleted meanwhile: they wait 7 more days, so "
+                "that you can cancel it"
+            )
+        say(f"serve it with: strongroom serve --data {data}")
+
+
+def move(
+    data: Data,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="postgresql://...", help="Where to: an empty database."),
+    ] = None,
+    into_folder: Annotated[
+        bool, typer.Option("--into-folder", help="Where to: a file in the data folder.")
+    ] = False,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
+) -> None:
+    """Move the database to PostgreSQL, or from there into the folder. No node may be running."""
+    with one_sentence():
+        from strongroom.main.moving import move
+
+        if (database is None) != into_folder:
+            fail("say where to: --database postgresql://... or --into-folder")
+        rows = move(data, opener(root_key, passphrase_file, share), database)
+    say(f"moved {rows} rows; where they were, nobody can use them any more")
+    say(f"serve it with: strongroom serve --data {data}")

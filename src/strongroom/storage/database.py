@@ -56,6 +56,9 @@ class _Kind(Protocol):
     def begin_writing(self, connection: Connection) -> None:
         """Wait for whoever writes."""
 
+    def hold(self, connection: Connection) -> None:
+        """Let a transaction take its time."""
+
     def announce(self, connection: Connection, number: int) -> None:
         """Tell other nodes, once this is committed, that there is a change of that number."""
 
@@ -114,6 +117,13 @@ class Database:
         """One transaction, alone in writing; committed durably when the block ends."""
         with self.defining() as connection:
             self._kind.begin_writing(connection)
+            yield connection
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[Connection]:
+        """The same, for as long as it takes, while everybody else who would write waits in vain."""
+        with self.writing() as connection:
+            self._kind.hold(connection)
             yield connection
 
     @contextlib.contextmanager
@@ -216,6 +226,9 @@ class _Sqlite:
     def begin_writing(self, connection: Connection) -> None:
         """Nothing more: it was done by `BEGIN IMMEDIATE`."""
 
+    def hold(self, connection: Connection) -> None:
+        """Nothing: nobody limits it."""
+
     def announce(self, connection: Connection, number: int) -> None:
         """Nothing: there are no other nodes."""
 
@@ -288,6 +301,9 @@ class _Postgresql:
 
     def begin_writing(self, connection: Connection) -> None:
         connection.execute(select(epoch.c.number).with_for_update())
+
+    def hold(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
     def announce(self, connection: Connection, number: int) -> None:
         connection.execute(select(func.pg_notify(_CHANNEL, str(number))))

@@ -113,6 +113,13 @@ class Folder:
         """Say from now on, durably, that the root key is sealed in another way; it may be being served."""
         self._write({**self._described().all, "root_key": signed(root, seal)})
 
+    def redirect(self, address: str | None) -> None:
+        """Say from now on, durably, that the database is PostgreSQL's at `address`, or the folder's own file."""
+        description = {**self._described().all, "database": address}
+        if address is None:
+            del description["database"]
+        self._write(description)
+
     def _write(self, description: dict[str, Any]) -> None:
         """The old description or the new one is there, whatever happens."""
         temporary = self.path / "strongroom.json.new"
@@ -139,6 +146,11 @@ class Folder:
         """Where the anchor is; None for a folder that is thrown away."""
         said = self._described().anchor
         return default_anchor(self.path) if said == _UNSAID else said
+
+    @property
+    def seal(self) -> Seal:
+        """How the root key is sealed; it was opened, so this is a seal."""
+        return dict(self._described().seal)
 
     @property
     def says_anchor(self) -> bool:

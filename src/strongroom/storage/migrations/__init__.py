@@ -16,6 +16,7 @@ from strongroom.storage.schema import REVISION, epoch, metadata
 
 _TRIES = 5
 _PAUSE = 0.2  # seconds
+_MOVED = "moved"  # in place of a revision
 
 
 class TooNew(SetupError):
@@ -26,6 +27,10 @@ class Unmarked(SetupError):
     """The database has tables, and does not say which release made them."""
 
 
+class Moved(SetupError):
+    """What was in the database is elsewhere now."""
+
+
 def migrate(database: Database) -> None:
     """Bring the tables to `schema.REVISION`; TooNew if a later release made them.
 
@@ -34,7 +39,7 @@ def migrate(database: Database) -> None:
     for tries_left in reversed(range(_TRIES)):
         try:
             with database.defining() as connection:
-                _bring_up(connection)
+                bring_up(connection)
         except (exc.IntegrityError, exc.ProgrammingError):
             if not tries_left:
                 raise
@@ -43,16 +48,35 @@ def migrate(database: Database) -> None:
             return
 
 
-def _bring_up(connection: Connection) -> None:
+def bring_up(connection: Connection) -> None:
+    """See `migrate`."""
     at = _revision(connection)
     if at is None and inspect(connection).get_table_names():
         raise Unmarked(
             "the database does not say which release made it; bring it back from a backup"
         )
+    if at == _MOVED:
+        raise Moved(
+            "what was in this database is in another one since `strongroom move`; nodes that used this one "
+            "are made anew with `strongroom join`, or go where it went"
+        )
     if at is None:
         _create(connection)
     elif at != REVISION:
         upgrade(connection, at)
+
+
+def make(connection: Connection, revision: str) -> None:
+    """The tables of a revision, in an empty database; TooNew if it is not known."""
+    if revision == REVISION:
+        _create(connection)
+    else:
+        upgrade(connection, None, revision)
+
+
+def mark_moved(connection: Connection) -> None:
+    """Refuse the database from now on, by every release."""
+    connection.execute(text("UPDATE alembic_version SET version_num = :now"), {"now": _MOVED})
 
 
 def at_current(database: Database) -> bool:
@@ -86,8 +110,8 @@ def _create(connection: Connection) -> None:
     connection.execute(text("INSERT INTO alembic_version VALUES (:now)"), {"now": REVISION})
 
 
-def upgrade(connection: Connection, at: str | None) -> None:
-    """Run the migrations from the revision `at`, or from nothing; TooNew if it is not known."""
+def upgrade(connection: Connection, at: str | None, to: str = "head") -> None:
+    """Run the migrations from the revision `at`, or from nothing; TooNew if one is not known."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
@@ -97,18 +121,20 @@ def upgrade(connection: Connection, at: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
-    if at is not None:
+    for named in (at, to):
+        if named is None:
+            continue
         try:
-            script.get_revision(at)
+            script.get_revision(named)
         except CommandError:
             raise TooNew(
-                f"the database is at revision `{at}`, which this release does not know: "
+                f"the database is at revision `{named}`, which this release does not know: "
                 "use the release that made it, or a later one"
             ) from None
     with EnvironmentContext(
         config,
         script,
-        fn=lambda revision, _: script._upgrade_revs("head", revision),  # noqa: SLF001
+        fn=lambda revision, _: script._upgrade_revs(to, revision),  # noqa: SLF001
     ) as environment:
         environment.configure(connection=connection)
         environment.run_migrations()
