@@ -4,11 +4,20 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import delete, insert, select
 
 from strongroom.errors import SetupError
 from strongroom.storage import changes, migrations, schema
 from strongroom.storage.database import Database
-from strongroom.storage.migrations import TooNew, Unmarked, at_current, migrate, upgrade
+from strongroom.storage.migrations import (
+    OtherRelease,
+    TooNew,
+    Unmarked,
+    at_current,
+    migrate,
+    require_own,
+    upgrade,
+)
 
 
 @pytest.fixture
@@ -44,11 +53,12 @@ def structure(database):
 
 _SINCE_4 = "imports", "primaries", "last_usage"
 LATER = {
-    "0001": ("organization", "iam_role_deletions", *_SINCE_4, "epoch", "totals"),
-    "0002": ("iam_role_deletions", *_SINCE_4, "epoch", "totals"),
-    "0003": (*_SINCE_4, "epoch", "totals"),
-    "0004": ("epoch", "totals"),
-    "0005": ("epoch", "totals"),
+    "0001": ("organization", "iam_role_deletions", *_SINCE_4, "epoch", "totals", "compatibility"),
+    "0002": ("iam_role_deletions", *_SINCE_4, "epoch", "totals", "compatibility"),
+    "0003": (*_SINCE_4, "epoch", "totals", "compatibility"),
+    "0004": ("epoch", "totals", "compatibility"),
+    "0005": ("epoch", "totals", "compatibility"),
+    "0006": ("compatibility",),
 }
 """How the names of the tables begin that a revision has not."""
 
@@ -74,8 +84,11 @@ def test_an_older_database_is_brought_up(sqlite, migrated, revision):
         for table in schema.metadata.sorted_tables:
             if table.name.startswith(LATER[revision]):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        connection.exec_driver_sql("DROP TABLE changes")
-        for statement in CHANGES_OF_5 if revision == "0005" else OLD_CHANGES:
+        if revision == "0006":
+            connection.exec_driver_sql("UPDATE epoch SET number = 41")
+        else:
+            connection.exec_driver_sql("DROP TABLE changes")
+        for statement in {"0005": CHANGES_OF_5, "0006": ()}.get(revision, OLD_CHANGES):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     assert not at_current(migrated)
@@ -99,6 +112,7 @@ def test_migrating_again_changes_nothing(database):
 
 def test_a_database_of_a_later_release_is_left_alone(database):
     with database.writing() as connection:
+        connection.execute(delete(schema.compatibility))
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     assert not at_current(database)
     with pytest.raises(TooNew) as caught:
@@ -112,6 +126,38 @@ def test_a_database_of_a_later_release_is_left_alone(database):
         assert (
             connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
         )
+
+
+def test_a_later_release_may_leave_a_database_that_this_one_can_use(database):
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute(insert(schema.compatibility).values(revision="9999"))
+        connection.exec_driver_sql("CREATE TABLE later (x INTEGER)")
+    assert at_current(database)
+    migrate(database)
+    with (
+        database.reading() as connection,
+        pytest.raises(OtherRelease, match="the database is at revision `9999`, and this release"),
+    ):
+        require_own(connection)
+    with database.writing() as connection:
+        connection.execute(
+            delete(schema.compatibility).where(schema.compatibility.c.revision == schema.REVISION)
+        )
+    assert not at_current(database)
+    with pytest.raises(TooNew):
+        migrate(database)
+
+
+def test_which_releases_may_use_it_is_said_anew(migrated):
+    with migrated.writing() as connection:
+        connection.execute(insert(schema.compatibility).values(revision="0000"))
+        connection.exec_driver_sql("DROP TABLE compatibility")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+    migrate(migrated)
+    with migrated.reading() as connection:
+        said = set(connection.execute(select(schema.compatibility.c.revision)).scalars())
+    assert said == {schema.REVISION, *schema.WORKS_WITH}
 
 
 def test_tables_that_are_not_ours_are_left_alone(tmp_path):

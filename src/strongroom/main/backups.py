@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +32,9 @@ from strongroom.storage import backup, totals
 from strongroom.storage.anchor import Anchor, taken
 from strongroom.storage.backup import Backup, BackupError, Began, Counts, Ended, Log
 from strongroom.storage.copying import Rows, put, rows_of
-from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
-from strongroom.storage.migrations import at_current
+from strongroom.storage.migrations import require_own
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import RootKeyError, sync_folder
 from strongroom.storage.schema import REVISION
@@ -73,10 +73,7 @@ def back_up(
         closing(Database(folder.database)) as database,
         database.reading() as connection,
     ):
-        if not at_current(database):
-            raise DatabaseError(
-                "the database is of another release than this; bring it up to date by serving it"
-            )
+        require_own(connection)
         with closing(_everything(connection, folder.audit if log else None)) as parts:
             return backup.write(file, root, seal, time.time(), REVISION, parts)
 
@@ -276,7 +273,7 @@ def _fill(connection: Connection, read: Backup, root: RootKey, audit: Path) -> C
         raise BackupError("the backup does not begin as one; take another one")
     ended = Counts(0, 0)
 
-    def rows() -> Iterator[Rows]:
+    def rows() -> Generator[Rows, None, None]:
         nonlocal ended
         for part in parts:
             match part:
@@ -287,12 +284,33 @@ def _fill(connection: Connection, read: Backup, root: RootKey, audit: Path) -> C
                 case Ended():
                     ended = Counts(part.rows, part.log_bytes)
 
-    put(connection, began.revision, rows())
+    with closing(rows()) as them:
+        _put(connection, began.revision, them, audit.with_name("older.db"))
     for path in audit.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
     sync_folder(audit)
     return ended
+
+
+def _put(connection: Connection, revision: str, rows: Iterable[Rows], aside: Path) -> None:
+    """Put rows of a revision into an empty database, which is at this release's afterwards.
+
+    Those of an earlier one are brought up to date in a SQLite file first: each database of PostgreSQL was
+    new at a later revision than the first.
+    """
+    if revision == REVISION:
+        put(connection, revision, rows)
+        return
+    try:
+        with closing(Database(aside)) as older:
+            with older.defining() as filled:
+                put(filled, revision, rows)
+            with older.reading() as filled, closing(rows_of(filled)) as them:
+                put(connection, REVISION, them)
+    finally:
+        for path in aside.parent.glob(f"{aside.name}*"):
+            path.unlink()
 
 
 def _append(audit: Path, part: Log) -> None:

@@ -17,7 +17,7 @@ from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor, AnchorError, taken
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Description, Folder, FolderError, default_anchor
-from strongroom.storage.migrations import at_current, migrate
+from strongroom.storage.migrations import at_current, migrate, revision
 from strongroom.storage.page import Page
 from strongroom.storage.seals import Opener, in_file, under_passphrase
 from strongroom.storage.store import Store
@@ -170,6 +170,37 @@ def changed(data: Path, opener: Opener) -> Iterator[Store]:
         if anchor is not None:
             require_continuity(folder, root, store.whole(), anchor, accept=False)
         yield store
+
+
+def continued(
+    folder: Folder, root: RootKey, file: Path | None, *, accept: bool = False
+) -> list[str]:
+    """Bring the database up to date, and see that it is the latest there was, by the anchor at `file` or where
+    the folder says; what was accepted.
+
+    AnchorError if it is an older copy, unless that is to be accepted.
+    """
+    with (
+        anchored(folder, root, file, make=True, accept=accept) as anchor,
+        closing(open_store(folder.database, root, Page.blank())) as store,
+    ):
+        if anchor is None:
+            return []
+        return require_continuity(folder, root, store.whole(), anchor, accept=accept)
+
+
+def bring_up(data: Path, opener: Opener) -> tuple[str | None, str]:
+    """Bring a folder's database to this release's tables, whether or not nodes run on it; from which revision
+    to which.
+    """
+    harden()
+    folder = Folder(data.absolute())
+    root = folder.open_root_key(opener)
+    with closing(Database(folder.database)) as database:
+        database.require()
+        before = revision(database)
+        continued(folder, root, None)
+        return before, revision(database) or ""
 
 
 def add_account(store: Store, account: str, name: str) -> Credential:

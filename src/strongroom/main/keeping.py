@@ -1,4 +1,6 @@
-"""The commands by which what is kept is kept safe: `seal`, `backup`, `restore`, `move`."""
+"""The commands by which what is kept is kept safe: `seal`, `backup`, `restore`, `move`,
+`migrate`.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -233,3 +235,20 @@ def move(
         rows = move(data, opener(root_key, passphrase_file, share), database)
     say(f"moved {rows} rows; where they were, nobody can use them any more")
     say(f"serve it with: strongroom serve --data {data}")
+
+
+def migrate(
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
+) -> None:
+    """Bring the database to this release's tables, as `serve` does when it starts. Nodes may be running."""
+    with one_sentence():
+        from strongroom.main.foundation import bring_up
+
+        before, now = bring_up(data, opener(root_key, passphrase_file, share))
+    if before == now:
+        say(f"the database is at revision {now} already; nothing was to be done")
+    else:
+        say(f"the database is at revision {now}, and was at {before}")

@@ -14,7 +14,7 @@ from strongroom.main.continuity import anchored, require_continuity
 from strongroom.storage import copying, totals
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Folder
-from strongroom.storage.migrations import migrate
+from strongroom.storage.migrations import migrate, require_own
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener
 from strongroom.storage.verification import Verification
@@ -41,6 +41,7 @@ def move(data: Path, opener: Opener, address: str | None) -> int:
         migrate(source)
         target = stack.enter_context(_empty(where))
         with source.holding() as old:
+            require_own(old)
             with anchored(folder, root, None, make=True) as anchor:
                 if anchor is not None:
                     whole = totals.whole(old, Witness(root))

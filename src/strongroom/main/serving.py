@@ -17,10 +17,8 @@ from strongroom.cli.environment import exports
 from strongroom.errors import SetupError
 from strongroom.harden import harden
 from strongroom.issuers.sources import sources
-from strongroom.keys.hierarchy import RootKey
 from strongroom.main import seeding
-from strongroom.main.continuity import anchored, require_continuity
-from strongroom.main.foundation import lay_throw_away, open_store
+from strongroom.main.foundation import continued, lay_throw_away, open_store
 from strongroom.main.worker import Settings, ignore_signals, run_worker
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr
@@ -106,20 +104,9 @@ def serve_folder(
         print(f"serving {data} on {scheme}://{host}:{port}", file=sys.stderr)  # noqa: T201
 
     with folder.locked():
-        for each in _continued(folder, root, settings, accept=accept_rollback):
+        for each in continued(folder, root, settings.anchor, accept=accept_rollback):
             print(f"accepted: {each}", file=sys.stderr)  # noqa: T201
         _serve(folder, settings, place, workers, ready)
-
-
-def _continued(folder: Folder, root: RootKey, settings: Settings, *, accept: bool) -> list[str]:
-    """Bring the database up to date, and see that it is the latest there was; what was accepted."""
-    with (
-        anchored(folder, root, settings.anchor, make=True, accept=accept) as anchor,
-        closing(open_store(settings.database, root, Page.blank())) as store,
-    ):
-        if anchor is None:
-            return []
-        return require_continuity(folder, root, store.whole(), anchor, accept=accept)
 
 
 def serve_throw_away(

@@ -49,7 +49,9 @@ def put(connection: Connection, revision: str, rows: Iterable[Rows]) -> int:
     migrations.make(connection, revision)
     known = MetaData()
     known.reflect(connection)
-    connection.execute(delete(known.tables["epoch"]))
+    for name in ("epoch", "compatibility"):
+        if name in known.tables:
+            connection.execute(delete(known.tables[name]))
     count = 0
     for part in rows:
         table = _table(known, part)

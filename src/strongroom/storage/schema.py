@@ -5,7 +5,9 @@ Rules kept here: a row that decides anything carries `mac`, over all its other c
 SQL types are those that SQLite and PostgreSQL both have.
 
 A change of this file goes with a migration in `storage/migrations/versions`; a test compares
-what the migrations make with what stands here.
+what the migrations make with what stands here.  So that nodes of two releases can use one database, what is
+new comes in tables of its own and nothing that the release before reads is changed or taken away; a
+migration says so (`storage.migrations`).
 """
 
 from typing import Any
@@ -25,8 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that makes these tables; a database at another one is migrated before use."""
+
+WORKS_WITH: tuple[str, ...] = ()
+"""Earlier revisions whose releases can use these tables, beside this one: those since which tables were
+only added.
+"""
 
 metadata = MetaData()
 
@@ -446,6 +453,13 @@ epoch = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
     Column("number", BigInteger, nullable=False),  # of the last change that was committed
     Column("sealed", LargeBinary, nullable=False),  # the whole, of `keys.witness`; nothing at first
+)
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # Revisions whose releases may use the database as it is: this one, and perhaps earlier ones.
+    Column("revision", _text(32), primary_key=True),
 )
 
 totals = Table(

@@ -19,6 +19,8 @@ from strongroom.storage.rows import checked
 from strongroom.storage.schema import changes as changes_table
 from strongroom.storage.schema import domains
 
+_KNOWN = {table.name for table in totals.COUNTED}
+
 
 class Wrong(NamedTuple):
     """One thing that is not as it was written."""
@@ -63,6 +65,9 @@ class Verification:
         whole = 0
         for place, total in totals.kept(self._connection, self._witness):
             self.rows += 1
+            if place.table not in _KNOWN:  # a later release's, which shares this database
+                whole += self._witness.share(place, total or 0)
+                continue
             found = weights.pop(place, 0) % MODULUS
             if total is None:
                 yield Wrong(

@@ -3,16 +3,20 @@
 Alembic takes a tenth of a second to import, so it is imported only when there is a migration to
 do: a new database gets its tables from the schema and is stamped as current.  A test holds what
 the migrations make against what the schema makes.
+
+Two releases can use one database while its nodes are brought up to date: what a release only adds the one
+before does not see, and `schema.WORKS_WITH` says that it may go on and start.  What that one reads is changed
+or taken away by a later release, which does not name it any more.
 """
 
 import time
 from pathlib import Path
 
-from sqlalchemy import Connection, exc, insert, inspect, text
+from sqlalchemy import Connection, delete, exc, insert, inspect, select, text
 
 from strongroom.errors import SetupError
 from strongroom.storage.database import Database
-from strongroom.storage.schema import REVISION, epoch, metadata
+from strongroom.storage.schema import REVISION, WORKS_WITH, compatibility, epoch, metadata
 
 _TRIES = 5
 _PAUSE = 0.2  # seconds
@@ -25,6 +29,10 @@ class TooNew(SetupError):
 
 class Unmarked(SetupError):
     """The database has tables, and does not say which release made them."""
+
+
+class OtherRelease(SetupError):
+    """All tables are wanted, and the database has others than this release."""
 
 
 class Moved(SetupError):
@@ -62,7 +70,7 @@ def bring_up(connection: Connection) -> None:
         )
     if at is None:
         _create(connection)
-    elif at != REVISION:
+    elif at != REVISION and REVISION not in _compatible(connection):
         upgrade(connection, at)
 
 
@@ -80,9 +88,25 @@ def mark_moved(connection: Connection) -> None:
 
 
 def at_current(database: Database) -> bool:
-    """Whether the tables are those this release works with."""
+    """Whether the tables are those of this release, or of one with which it can share them."""
     with database.reading() as connection:
-        return _revision(connection) == REVISION
+        return _revision(connection) == REVISION or REVISION in _compatible(connection)
+
+
+def require_own(connection: Connection) -> None:
+    """OtherRelease unless the tables are just those that this release knows."""
+    at = _revision(connection)
+    if at != REVISION:
+        raise OtherRelease(
+            f"the database is at revision `{at}`, and this release's is `{REVISION}`: bring it up to date with "
+            "`strongroom migrate`, or use the later release"
+        )
+
+
+def revision(database: Database) -> str | None:
+    """Which tables there are; None if that is not said."""
+    with database.reading() as connection:
+        return _revision(connection)
 
 
 def is_unmarked(database: Database) -> bool:
@@ -97,9 +121,17 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def _compatible(connection: Connection) -> set[str]:
+    """The revisions whose releases may use the database as it is."""
+    if not inspect(connection).has_table(compatibility.name):
+        return set()
+    return set(connection.execute(select(compatibility.c.revision)).scalars())
+
+
 def _create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)  # what is there already is not ours
     connection.execute(insert(epoch).values(id=1, number=0, sealed=b""))
+    _mark(connection)
     # The table by which Alembic knows a database, as it makes it itself.
     connection.execute(
         text(
@@ -108,6 +140,12 @@ def _create(connection: Connection) -> None:
         )
     )
     connection.execute(text("INSERT INTO alembic_version VALUES (:now)"), {"now": REVISION})
+
+
+def _mark(connection: Connection) -> None:
+    connection.execute(delete(compatibility))
+    rows = [{"revision": revision} for revision in (REVISION, *WORKS_WITH)]
+    connection.execute(insert(compatibility), rows)
 
 
 def upgrade(connection: Connection, at: str | None, to: str = "head") -> None:
@@ -138,3 +176,5 @@ def upgrade(connection: Connection, at: str | None, to: str = "head") -> None:
     ) as environment:
         environment.configure(connection=connection)
         environment.run_migrations()
+    if to == "head":
+        _mark(connection)

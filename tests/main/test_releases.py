@@ -1,0 +1,200 @@
+"""Folders of earlier releases are opened; two releases use one database while nodes are brought up to date."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from tests.conftest import STRONGROOM, init, start
+from tests.postgresql import Server
+from things import ACCOUNT, Things
+
+import strongroom
+from strongroom.storage.schema import REVISION
+
+FOLDERS = sorted((Path(__file__).parents[1] / "releases").glob("*.tar.gz"))
+
+
+def unpacked(packed, place):
+    """The folder of another machine, brought here: what it says of files outside it is of there."""
+    with tarfile.open(packed) as file:
+        file.extractall(place, filter="data")
+    description = place / "data/strongroom.json"
+    said = json.loads(description.read_text())
+    said["root_key"]["path"] = str(place / "data.root-key")
+    if "anchor" in said:
+        said["anchor"] = str(place / "data.anchor")
+    description.write_text(json.dumps(said))
+    told = json.loads((place / "told.json").read_text())
+    return place / "data", tuple(told["credential"]), Things.of(told["things"])
+
+
+@pytest.mark.parametrize("packed", FOLDERS, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_a_folder_of_an_earlier_release(packed, tmp_path):
+    folder, credential, things = unpacked(packed, tmp_path)
+
+    def run(command):
+        done = subprocess.run(
+            [*STRONGROOM, command, "--data", str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    assert "database was made by another release" in run("verify").stdout
+    backup = subprocess.run(
+        [*STRONGROOM, "backup", "--data", str(folder), "--to", str(tmp_path / "b")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "bring it up to date with `strongroom migrate`" in backup.stderr
+    was = packed.name.removesuffix(".tar.gz").rpartition("-")[2]
+    assert run("migrate").stderr == f"the database is at revision {REVISION}, and was at {was}\n"
+    assert run("migrate").stderr.endswith("already; nothing was to be done\n")
+    verified = run("verify")
+    assert verified.returncode == 0, verified.stdout
+    server = start(folder, credential, "--workers", "1")
+    try:
+        things.require(server)
+        Things(server, name="new")
+    finally:
+        server.stop()
+    verified = run("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    {does}
+"""
+ADDED = """
+
+later = Table(
+    "later",
+    metadata,
+    Column("account", _ACCOUNT, primary_key=True),
+    Column("name", _text(), nullable=False),
+    _mac(),
+)
+"""
+
+
+class Release:
+    """A release that there is not: this one's source, with a further revision of the tables."""
+
+    def __init__(self, place, revision, before, does, works_with, added):
+        self._place = place
+        source = Path(strongroom.__file__).parent
+        shutil.copytree(source, place / "strongroom", ignore=shutil.ignore_patterns("__pycache__"))
+        storage = place / "strongroom/storage"
+        versions = storage / "migrations/versions"
+        migration = LATER.format(revision=revision, before=before, does=does)
+        (versions / f"{revision}_later.py").write_text(migration)
+        schema = (storage / "schema.py").read_text()
+        schema = re.sub(r'REVISION = "\d+"', f'REVISION = "{revision}"', schema)
+        schema = re.sub(r"= \(\)\n", f"= {works_with!r}\n", schema, count=1)
+        (storage / "schema.py").write_text(schema + added)
+
+    def run(self, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "strongroom", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(self._place)},
+        )
+
+    def start(self, folder, credential, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setenv("PYTHONPATH", str(self._place))
+            return start(folder, credential, "--workers", "1")
+
+
+def run(*arguments):
+    return subprocess.run(
+        [*STRONGROOM, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.xdist_group("backup")
+def test_two_releases_on_one_database(tmp_path, monkeypatch):
+    """Node by node: the later one adds a table, the one after that takes away what nobody reads any more."""
+    expanding = Release(
+        tmp_path / "expanding",
+        *("8888", REVISION),
+        "op.create_table('later', sa.Column('account', sa.String(12), primary_key=True), "
+        "sa.Column('name', sa.Text, nullable=False), sa.Column('mac', sa.LargeBinary, nullable=False))",
+        (REVISION,),
+        ADDED,
+    )
+    postgresql = Server()
+    servers = []
+    try:
+        credential = init(tmp_path / "one", "--account", ACCOUNT, "--database", postgresql.new())
+        for name in ("two", "three"):
+            joined = run(
+                "join", "--data", tmp_path / name, "--like", tmp_path / "one/strongroom.json"
+            )
+            assert joined.returncode == 0, joined.stderr
+        one = start(tmp_path / "one", credential, "--workers", "1")
+        servers.append(one)
+        things = Things(one)
+        two = expanding.start(tmp_path / "two", credential, monkeypatch)  # it migrates
+        servers.append(two)
+        things.require(one)
+        things.require(two)
+        here, there = one.client("kms", "us-east-1"), two.client("kms", "us-east-1")
+        key = there.create_key()["KeyMetadata"]["KeyId"]
+        sealed = here.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        there.disable_key(KeyId=key)
+        here.enable_key(KeyId=key)
+        assert there.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
+        # The earlier release starts, and looks at everything, on what the later one made.
+        three = start(tmp_path / "three", credential, "--workers", "1")
+        servers.append(three)
+        things.require(three)
+        for verified in (
+            run("verify", "--data", tmp_path / "one"),
+            expanding.run("verify", "--data", tmp_path / "two"),
+        ):
+            assert verified.returncode == 0, verified.stdout
+        # What would want all tables says that there are others.
+        refused = run("backup", "--data", tmp_path / "one", "--to", tmp_path / "b")
+        assert "the database is at revision `8888`, and this release's is" in refused.stderr
+        for server in servers[::2]:
+            server.stop()
+        del servers[::2]
+
+        contracting = Release(
+            tmp_path / "contracting", "8889", REVISION, "op.drop_table('later')", ("8888",), ""
+        )
+        shutil.copy(
+            tmp_path / "expanding/strongroom/storage/migrations/versions/8888_later.py",
+            tmp_path / "contracting/strongroom/storage/migrations/versions",
+        )
+        last = tmp_path / "contracting/strongroom/storage/migrations/versions/8889_later.py"
+        last.write_text(last.read_text().replace(f'"{REVISION}"', '"8888"'))
+        migrated = contracting.run("migrate", "--data", tmp_path / "one")
+        assert migrated.stderr == "the database is at revision 8889, and was at 8888\n"
+        things.require(two)
+        refused = run("serve", "--data", tmp_path / "one", "--listen", "127.0.0.1:0")
+        assert "is at revision `8889`, which this release does not know" in refused.stderr
+    finally:
+        for server in servers:
+            server.stop()
+        postgresql.stop()
