@@ -349,7 +349,14 @@ def _show(findings: Iterable[Any]) -> None:
         raise typer.Exit(1)
 
 
-for keep in (keeping.seal, keeping.backup, keeping.restore, keeping.move, keeping.migrate):
+for keep in (
+    keeping.seal,
+    keeping.backup,
+    keeping.restore,
+    keeping.move,
+    keeping.rotate,
+    keeping.migrate,
+):
     app.command()(keep)
 app.command(name="env")(environment.env)
 app.command(name="clock", context_settings={"ignore_unknown_options": True})(clock.clock)

@@ -1,5 +1,5 @@
 """The commands by which what is kept is kept safe: `seal`, `backup`, `restore`, `move`,
-`migrate`.
+`rotate`, `migrate`.
 """
 
 from pathlib import Path
@@ -235,6 +235,29 @@ def move(
         rows = move(data, opener(root_key, passphrase_file, share), database)
     say(f"moved {rows} rows; where they were, nobody can use them any more")
     say(f"serve it with: strongroom serve --data {data}")
+
+
+def rotate(
+    data: Data,
+    root_key: RootKeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    share: ShareFiles = None,
+) -> None:
+    """Give every account and Region a new domain key, and seal and sign all rows anew. Nodes may be running.
+
+    Import tokens and grant tokens that were handed out before are good for nothing afterwards.
+    """
+    with one_sentence():
+        from strongroom.main.foundation import changed
+        from strongroom.storage.renewal import renew
+
+        rows = 0
+        with changed(data, opener(root_key, passphrase_file, share)) as store:
+            with store.reading() as books:
+                homes = books.homes()
+            for home in homes:
+                rows += renew(store, home)
+    say(f"{len(homes)} domains have a new key; {rows} rows were written again under it")
 
 
 def migrate(

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     KEY = "key"  # its row, materials, tags, policy or grants
     ALIAS = "alias"
     CREDENTIAL = "credential"
+    DOMAIN = "domain"  # its key; it has no name
     IDENTITIES = "identities"  # anything of IAM in an account; it has no Region and no name
     ORGANIZATIONS = "organizations"  # anything of the organization that the account manages
 

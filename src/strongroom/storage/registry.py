@@ -193,8 +193,7 @@ class Registry:
         try:
             return self._domains.find((account, region))
         except KeyError:
-            read = partial(self._read_domain, account, region)
-            raise NotReady(partial(self._read_through, ("domain", account, region), read)) from None
+            raise NotReady(partial(self._load, Change(Kind.DOMAIN, account, region, ""))) from None
 
     def identity(self, account: str, principal: str) -> Identity | None:
         """`principal` is `user/NAME`, `role/NAME` or a unique id."""
@@ -267,9 +266,11 @@ class Registry:
         self._heard = asked
 
     def _drop(self, what: Change) -> None:
-        # A domain never changes; but it may have been missing before it had anything.
+        # Its key may be another; and it may have been missing before it had anything.
         self._domains.drop((what.account, what.region))
         match what.kind:
+            case Kind.DOMAIN:
+                pass  # that was it
             case Kind.KEY:
                 self._keys.drop((what.account, what.region, what.name))
                 self._about.drop((what.account, what.region, what.name))
@@ -340,12 +341,6 @@ class Registry:
 
         return hold, as_of
 
-    def _read_domain(self, account: str, region: str) -> _Found:
-        with self._store.reading() as books:
-            as_of = changes.last(books.connection)
-            domain = books.domain(account, region)
-            return partial(self._domains.hold, (account, region), domain), as_of
-
     def _read(self, what: Change) -> _Found:
         place = what.account, what.region, what.name
         with self._store.reading() as books:
@@ -358,6 +353,9 @@ class Registry:
                 case Kind.CREDENTIAL:
                     credential = books.credential(what.name)
                     return partial(self._credentials.hold, what.name, credential), as_of
+                case Kind.DOMAIN:
+                    domain = books.domain(what.account, what.region)
+                    return partial(self._domains.hold, (what.account, what.region), domain), as_of
                 case Kind.IDENTITIES:
                     identity = _identity(books, what.account, what.name)
                     name = what.account, what.name

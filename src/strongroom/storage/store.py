@@ -11,7 +11,7 @@ from strongroom.keys.witness import Whole, Witness
 from strongroom.storage import changes, totals
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books, Home
-from strongroom.storage.changes import Change
+from strongroom.storage.changes import Change, Kind
 from strongroom.storage.database import Database
 from strongroom.storage.page import Page
 from strongroom.storage.verification import Verification
@@ -69,7 +69,14 @@ class Store:
         seen = self._seen
         with self._database.reading() as connection:
             now = self._whole(connection, seen)
-            return now.number, changes.since(connection, self._witness, now.number, since)
+            touched = changes.since(connection, self._witness, now.number, since)
+        if touched is None:
+            self._domains.clear()
+        else:
+            for each in touched:
+                if each.kind is Kind.DOMAIN:
+                    self._domains.pop((each.account, each.region), None)
+        return now.number, touched
 
     @contextlib.contextmanager
     def verifying(self) -> Iterator[Verification]:

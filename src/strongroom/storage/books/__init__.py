@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from strongroom.keys.key import About, Key
 from strongroom.storage.books.accounts import Accounts
 from strongroom.storage.books.book import Home
+from strongroom.storage.books.domains import Domains
 from strongroom.storage.books.grants import Grants
 from strongroom.storage.books.identities import Identities
 from strongroom.storage.books.keys import Keys
@@ -19,7 +20,7 @@ from strongroom.storage.books.usage import Usage
 
 
 @dataclass(slots=True)
-class Books(Accounts, Grants, Identities, Keys, Organizations, Tags, Usage):
+class Books(Accounts, Domains, Grants, Identities, Keys, Organizations, Tags, Usage):
     """One transaction's books; `Store` makes them."""
 
     def about(self, key: Key) -> About:

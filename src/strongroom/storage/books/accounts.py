@@ -1,5 +1,6 @@
 """Accounts, their aliases and access keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from strongroom.policy.entities import AccessKey
 from strongroom.storage import schema
 from strongroom.storage.books.entities import Entities
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked
 
 _KEYS = schema.access_keys
 _ALIASES = schema.iam_account_aliases
@@ -43,8 +43,8 @@ class Accounts(Entities):
         """Number, name and creation of every account that was made, by number."""
         table = schema.accounts
         rows = self.connection.execute(select(table).order_by(table.c.account)).mappings()
-        found = [checked(self.domain(str(row["account"]), ""), table, row) for row in rows]
-        return [(str(row["account"]), str(row["name"]), float(row["created"])) for row in found]  # type: ignore[arg-type]
+        found = [self._checked(table, row["account"], "", row) for row in rows.all()]
+        return [(str(row["account"]), str(row["name"]), float(row["created"])) for row in found]
 
     def accounts_known(self) -> list[str]:
         """The numbers of all accounts for which anything was ever kept, in order."""
@@ -74,8 +74,8 @@ class Accounts(Entities):
             "user_id": key.user_id,
             "status": _status(key),
             "created": key.created,
-            "sealed": domain.seal("access-key", key.key_id, secret.encode()),
         }
+        row["sealed"] = domain.seal("access-key", access_key_owner(row), secret.encode())
         self._insert(_KEYS, key.account, "", row)
         self._touch_key(key)
 
@@ -84,7 +84,9 @@ class Accounts(Entities):
         row = self._key_row(key_id)
         if row is None or row["status"] != "Active":
             return None
-        secret = self.own_domain(row["account"], "").unseal("access-key", key_id, row["sealed"])
+        domain = self.domain(row["account"], "")
+        assert domain is not None  # noqa: S101 - the row was checked under it
+        secret = domain.unseal("access-key", access_key_owner(row), row["sealed"])
         return Credential(key_id, secret.decode(), row["account"], row["user_id"])
 
     def access_key(self, key_id: str) -> AccessKey | None:
@@ -115,7 +117,7 @@ class Accounts(Entities):
         found = read.one_or_none()
         if found is None:
             return None
-        return checked(self.domain(found["account"], ""), _KEYS, found)
+        return self._checked(_KEYS, found["account"], "", found)
 
     def _touch_key(self, key: AccessKey) -> None:
         self._touch(Kind.CREDENTIAL, key.account, "", key.key_id)
@@ -133,7 +135,7 @@ class Accounts(Entities):
         found = self.connection.execute(query).mappings().one_or_none()
         if found is None:
             return None
-        return str(checked(self.domain(found["account"], ""), _ALIASES, found)["account"])
+        return str(self._checked(_ALIASES, found["account"], "", found)["account"])
 
     def put_account_alias(self, account: str, alias: str) -> None:
         """Give an account its alias, in place of the one it has."""
@@ -143,6 +145,11 @@ class Accounts(Entities):
     def delete_account_alias(self, account: str) -> None:
         self._delete(_ALIASES, _ALIASES.c.account == account)
         self._touch_identities(account)
+
+
+def access_key_owner(row: Mapping[str, Any]) -> str:
+    """Whose the sealed secret of a row is."""
+    return str(row["key_id"])
 
 
 def _status(key: AccessKey) -> str:

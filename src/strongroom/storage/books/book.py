@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
 from strongroom.keys.hierarchy import Cell, Domain, RootKey, new_domain, open_domain
 from strongroom.keys.key import Key
+from strongroom.keys.sealing import Tampered
 from strongroom.keys.witness import Place
 from strongroom.storage import schema
 from strongroom.storage.changes import Change, Kind
@@ -23,25 +24,33 @@ class Book:
     connection: Connection = field(repr=False)
     root: RootKey = field(repr=False)
     domains: dict[Home, Domain] = field(repr=False)  # grows by what this transaction opens
+    opened: set[Home] = field(default_factory=set)  # domains as they are in this transaction
     touched: list[Change] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list, repr=False)
 
     def domain(self, account: str, region: str) -> Domain | None:
         """The domain, or None where nothing was ever kept."""
-        home = account, region
-        if home not in self.domains:
-            table = schema.domains
-            sealed = self.connection.execute(
-                select(table.c.sealed).where(table.c.account == account, table.c.region == region)
-            ).scalar()
-            if sealed is None:
-                return None
-            self.domains[home] = open_domain(self.root, account, region, sealed)
-        return self.domains[home]
+        return self.domains.get((account, region)) or self._open_domain(account, region)
+
+    def _open_domain(self, account: str, region: str) -> Domain | None:
+        """The domain as this transaction sees it: what was opened before may have a new key since."""
+        sealed = self._sealed_domain(account, region)
+        if sealed is None:
+            return None
+        self.domains[account, region] = domain = open_domain(self.root, account, region, sealed)
+        self.opened.add((account, region))
+        return domain
+
+    def _sealed_domain(self, account: str, region: str) -> bytes | None:
+        table = schema.domains
+        here = table.c.account == account, table.c.region == region
+        return self.connection.execute(select(table.c.sealed).where(*here)).scalar()
 
     def own_domain(self, account: str, region: str) -> Domain:
-        """The domain, made now where there is none."""
-        found = self.domain(account, region)
+        """The domain to write under, made now where there is none."""
+        if (account, region) in self.opened:
+            return self.domains[account, region]
+        found = self._open_domain(account, region)
         if found is not None:
             return found
         sealed = new_domain(self.root, account, region)
@@ -49,8 +58,9 @@ class Book:
             insert(schema.domains).values(account=account, region=region, sealed=sealed)
         )
         self.moves.append(Move(Place(schema.domains.name, account, region), sealed, True))
-        self.domains[account, region] = open_domain(self.root, account, region, sealed)
-        return self.domains[account, region]
+        self.domains[account, region] = domain = open_domain(self.root, account, region, sealed)
+        self.opened.add((account, region))
+        return domain
 
     def _insert(self, table: Any, account: str, region: str, row: Mapping[str, Cell]) -> None:
         new = signed(self.own_domain(account, region), table, row)
@@ -91,8 +101,7 @@ class Book:
     def _some(
         self, table: Any, account: str, region: str, condition: Any, order: Any, most: int | None
     ) -> list[dict[str, Any]]:
-        domain = self.domain(account, region)
-        if domain is None:
+        if self.domain(account, region) is None:
             return []
         query = select(table).where(table.c.account == account, condition)
         if "region" in table.c:
@@ -101,7 +110,17 @@ class Book:
             query = query.order_by(order)
         if most is not None:
             query = query.limit(most)
-        return [checked(domain, table, row) for row in self.connection.execute(query).mappings()]
+        found = self.connection.execute(query).mappings().all()
+        return [self._checked(table, account, region, row) for row in found]
+
+    def _checked(self, table: Any, account: str, region: str, row: RowMapping) -> dict[str, Any]:
+        """A row as it was signed; Tampered if anything in it is another."""
+        try:
+            return checked(self.domain(account, region), table, row)
+        except Tampered:
+            if (account, region) in self.opened:
+                raise
+            return checked(self._open_domain(account, region), table, row)
 
     def _touch(self, kind: Kind, account: str, region: str, name: str) -> None:
         self.touched.append(Change(kind, account, region, name))

@@ -16,7 +16,6 @@ from strongroom.keys.key import Key
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class Grants(Book):
             .order_by(table.c.grant_id)
             .limit(most)
         ).mappings()
-        return [_grant(checked(self.domain(row["account"], region), table, row)) for row in rows]
+        return [_grant(self._checked(table, row["account"], region, row)) for row in rows.all()]
 
 
 def _row(grant: Grant) -> dict[str, Cell]:

@@ -28,15 +28,12 @@ from strongroom.storage.changes import Kind
 class Keys(Materials, Aliases):
     def key(self, account: str, region: str, key_id: str) -> Key | None:
         table = schema.keys
-        domain = self.domain(account, region)
-        if domain is None:
-            return None
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
             return None
-        key = _key(row, dict(self._secrets(domain, key_id)))
+        key = _key(row, dict(self._secrets(account, region, key_id)))
         if key.origin is Origin.EXTERNAL:
-            key = replace(key, imports=self.imports(key_id, domain))
+            key = replace(key, imports=self.imports(account, region, key_id))
         if key.multi_region:
             key = replace(key, regions=self._regions(key))
         if key.is_replica and key.regions is not None:

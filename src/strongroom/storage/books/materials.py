@@ -1,13 +1,13 @@
 """The materials of keys, each sealed under its domain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_
 
 from strongroom.keys.envelope import Material
-from strongroom.keys.hierarchy import Cell, Domain
+from strongroom.keys.hierarchy import Cell
 from strongroom.keys.imports import Import
 from strongroom.keys.key import Key
 from strongroom.keys.private import Private
@@ -16,7 +16,6 @@ from strongroom.keys.sealing import Tampered
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
 from strongroom.storage.changes import Kind
-from strongroom.storage.rows import checked
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Materials(Book):
     ) -> None:
         """Keep a generation of a key's material; without a secret, that there is one elsewhere."""
         domain = self.own_domain(key.account, key.region)
-        owner = f"{key.id}/{material_id.hex()}"
+        owner = material_owner({"key_id": key.id, "material_id": material_id})
         self._insert(
             schema.materials,
             key.account,
@@ -67,35 +66,28 @@ class Materials(Book):
                 row["created"],
                 row["rotation_type"] and RotationType(row["rotation_type"]),
             )
-            for row in self._material_rows(self.domain(key.account, key.region), key.id)
+            for row in self._material_rows(key.account, key.region, key.id)
         ]
 
-    def _material_rows(self, domain: Domain | None, key_id: str) -> list[dict[str, Any]]:
-        if domain is None:
-            return []
+    def _material_rows(self, account: str, region: str, key_id: str) -> list[dict[str, Any]]:
         table = schema.materials
-        read = self.connection.execute(
-            select(table)
-            .where(
-                table.c.account == domain.account,
-                table.c.region == domain.region,
-                table.c.key_id == key_id,
-            )
-            .order_by(table.c.generation)
-        ).mappings()
-        return [checked(domain, table, row) for row in read]
+        order = table.c.generation
+        return self._some(table, account, region, table.c.key_id == key_id, order, None)
 
-    def _secrets(self, domain: Domain, key_id: str) -> Iterator[tuple[bytes, bytes]]:
+    def _secrets(self, account: str, region: str, key_id: str) -> Iterator[tuple[bytes, bytes]]:
         """Of each generation that is here its id and its secret, the first one first."""
-        for row in self._material_rows(domain, key_id):
+        rows = self._material_rows(account, region, key_id)
+        domain = self.domain(account, region)
+        for row in rows:
+            assert domain is not None  # noqa: S101 - the row was checked under it
             if row["sealed"]:
                 material_id = row["material_id"]
-                secret = domain.unseal("material", f"{key_id}/{material_id.hex()}", row["sealed"])
+                secret = domain.unseal("material", material_owner(row), row["sealed"])
                 yield material_id, secret
 
     # Of keys whose material is imported
 
-    def imports(self, key_id: str, domain: Domain) -> tuple[Import, ...]:
+    def imports(self, account: str, region: str, key_id: str) -> tuple[Import, ...]:
         """What is known of a key's imported materials, the first one first.
 
         Tampered if of one of them nothing is: it might have been to expire.
@@ -103,11 +95,9 @@ class Materials(Book):
         table = schema.imports
         found = {
             row["material_id"]: row
-            for row in self._some(
-                table, domain.account, domain.region, table.c.key_id == key_id, None, None
-            )
+            for row in self._some(table, account, region, table.c.key_id == key_id, None, None)
         }
-        rows = self._material_rows(domain, key_id)
+        rows = self._material_rows(account, region, key_id)
         if found.keys() != {row["material_id"] for row in rows}:
             raise Tampered(f"something about the imported material of key {key_id} is gone")
         return tuple(_import(row, found[row["material_id"]]) for row in rows)
@@ -134,7 +124,7 @@ class Materials(Book):
 
     def put_secret(self, key: Key, material_id: bytes, secret: bytes) -> None:
         """Keep the secret of a material that is known; none, to have it here no more."""
-        owner = f"{key.id}/{material_id.hex()}"
+        owner = material_owner({"key_id": key.id, "material_id": material_id})
         domain = self.own_domain(key.account, key.region)
         sealed = domain.seal("material", owner, secret) if secret else b""
         self._change_material(key, material_id, sealed=sealed)
@@ -160,6 +150,11 @@ class Materials(Book):
         for table in (schema.materials, schema.imports):
             self._delete(table, *_of(table, key, material_id))
         self._touch(Kind.KEY, key.account, key.region, key.id)
+
+
+def material_owner(row: Mapping[str, Any]) -> str:
+    """Whose the sealed material of a row is."""
+    return f"{row['key_id']}/{row['material_id'].hex()}"
 
 
 def _import(row: dict[str, Any], known: dict[str, Any]) -> Import:

@@ -30,7 +30,6 @@ from strongroom.policy.organization import (
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book
 from strongroom.storage.changes import Change, Kind
-from strongroom.storage.rows import checked
 
 _ORGANIZATIONS = schema.organizations
 _UNITS = schema.organization_units
@@ -263,7 +262,7 @@ class Organizations(Book):
         """Those that an account received, of any organization, the oldest first."""
         query = select(_INVITATIONS).where(_INVITATIONS.c.target == account)
         found = self.connection.execute(query.order_by(_INVITATIONS.c.requested)).mappings().all()
-        rows = (checked(self.domain(row["account"], ""), _INVITATIONS, row) for row in found)
+        rows = (self._checked(_INVITATIONS, row["account"], "", row) for row in found)
         return [_invitation(row) for row in rows]
 
     def put_invitation(self, invitation: Invitation) -> None:
@@ -324,7 +323,7 @@ class Organizations(Book):
         found = self.connection.execute(query).mappings().one_or_none()
         if found is None:
             return None
-        return checked(self.domain(found["account"], ""), table, found)
+        return self._checked(table, found["account"], "", found)
 
     def _count(self, table: Table, account: str) -> int:
         counted = select(func.count()).select_from(table).where(table.c.account == account)
