@@ -40,7 +40,7 @@ class Things:
             "Mac"
         ]
         self.imported = new(Origin="EXTERNAL")
-        self._import(self.imported)
+        import_into(kms, self.imported, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
         self.of_imported = self._encrypt(self.imported)
         self.multi = new(MultiRegion=True)
         kms.replicate_key(KeyId=self.multi, ReplicaRegion=OTHER)
@@ -60,19 +60,6 @@ class Things:
         return self.kms.encrypt(KeyId=key, Plaintext=b"p", EncryptionContext=CONTEXT)[
             "CiphertextBlob"
         ]
-
-    def _import(self, key):
-        given = self.kms.get_parameters_for_import(
-            KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
-        )
-        wrapping = serialization.load_der_public_key(given["PublicKey"])
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        self.kms.import_key_material(
-            KeyId=key,
-            ImportToken=given["ImportToken"],
-            EncryptedKeyMaterial=wrapping.encrypt(b"i" * 32, oaep),
-            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
-        )
 
     def require(self, server):
         """All of it is there and does what it did."""
@@ -126,3 +113,18 @@ class Things:
                 self, name, base64.b64decode(value["bytes"]) if isinstance(value, dict) else value
             )
         return self
+
+
+def import_into(kms, key, **expiry):
+    """Import material into a symmetric key."""
+    given = kms.get_parameters_for_import(
+        KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
+    )
+    wrapping = serialization.load_der_public_key(given["PublicKey"])
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    kms.import_key_material(
+        KeyId=key,
+        ImportToken=given["ImportToken"],
+        EncryptedKeyMaterial=wrapping.encrypt(b"i" * 32, oaep),
+        **expiry,
+    )

@@ -23,7 +23,7 @@ from strongroom.audit.trail import Trail
 from strongroom.backings.helpers import Helpers
 from strongroom.backings.software import SoftwareBacking
 from strongroom.backings.vouching import Vouching
-from strongroom.clock import Clock
+from strongroom.clock import SMALL_STEP, Began, Clock
 from strongroom.errors import Unavailable
 from strongroom.harden import harden
 from strongroom.issuers.key_sets import KeySets
@@ -83,6 +83,7 @@ class Settings:
     oidc_keys: Mapping[str, Source]  # by issuer
     attestation_roots: bytes  # PEM
     key_quota: int
+    began: Began = field(default_factory=Began.now)
 
 
 class Ledger:
@@ -123,8 +124,11 @@ class Worker:
         self._index = index
         self._log = log
         self._page = Page.open(folder.page)
-        clock = Clock((lambda: self._page.clock_offset) if settings.throw_away else None)
-        self._now = clock.now
+        clock = Clock(
+            (lambda: self._page.clock_offset) if settings.throw_away else lambda: 0.0,
+            settings.began,
+        )
+        self._clock = clock
         self._anchor = (
             None
             if settings.anchor is None
@@ -280,9 +284,21 @@ class Worker:
 
     def _do_what_is_due(self) -> Done:
         """Do what is due, and record it; runs in the writing thread."""
-        done = jobs.do_what_is_due(self._store, self._backing, self._now)
+        done = jobs.do_what_is_due(self._store, self._backing, self._settled)
         self._loop.call_soon_threadsafe(self._service_events.of_jobs, done)
         return done
+
+    def _settled(self) -> float:
+        """By this machine's clock and by the database's, whichever says less."""
+        now, settled = self._clock.now(), self._clock.settled()
+        theirs = self._store.time() + self._page.clock_offset
+        doubted = "" if now - settled < SMALL_STEP else "this machine's was set forward"
+        if now - theirs > SMALL_STEP:
+            doubted = "this machine's is ahead of the database's"
+        if doubted and doubted != self._said.get("clock"):
+            self._log("clock-doubted", reason=doubted, held="deletions, expiry and rotations")
+        self._said["clock"] = doubted
+        return min(settled, theirs)
 
     def _note(self, exchange: Exchange) -> None:
         """See to what a request that succeeded brings besides its answer."""

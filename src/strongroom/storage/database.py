@@ -14,10 +14,11 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -66,6 +67,9 @@ class _Kind(Protocol):
         self, heard: Callable[[int | None], None], told: Callable[[str], None], /
     ) -> Callable[[], None]:
         """See `Database.listen`."""
+
+    def time(self) -> float:
+        """See `Database.time`."""
 
     def forget_deleted(self, connection: Connection) -> None:
         """Remove what deleted rows may have left behind, as far as it can be done."""
@@ -159,6 +163,11 @@ class Database:
         """
         return self._kind.listen(heard, told)
 
+    def time(self) -> float:
+        """What the database's own clock says, seconds since the epoch; infinite if it has none of its own."""
+        with self._failures():
+            return self._kind.time()
+
     def forget_deleted(self) -> None:
         """Remove what deleted rows may have left behind, as far as the database lets us."""
         with self._failures(), self._kind.writing.connect() as connection:
@@ -237,6 +246,9 @@ class _Sqlite:
     ) -> Callable[[], None]:
         return lambda: None
 
+    def time(self) -> float:
+        return inf
+
     def forget_deleted(self, connection: Connection) -> None:
         """Empty the write-ahead log, in which pages of deleted rows may still stand."""
         connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
@@ -314,6 +326,14 @@ class _Postgresql:
         listening = _Listening(self._connect, heard, told)
         listening.start()
         return listening.end
+
+    def time(self) -> float:
+        with self.reading.connect() as connection:
+            return float(
+                connection.execute(
+                    text("SELECT extract(epoch FROM clock_timestamp())")
+                ).scalar_one()
+            )
 
     def forget_deleted(self, connection: Connection) -> None:
         """Nothing: what is deleted goes when the server vacuums its tables."""

@@ -113,6 +113,10 @@ class Store:
         # Two threads that meet here may leave the lower number; that is a bound too.
         self._seen = max(self._seen, whole.commits)
 
+    def time(self) -> float:
+        """See `Database.time`."""
+        return self._database.time()
+
     def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
         """Show every worker of this machine what other nodes change, until what this gives is called."""
 
