@@ -25,11 +25,25 @@ from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
 from strongroom.policy.organization import ALONE, Member
 from strongroom.storage import changes, totals
+from strongroom.storage import registry as registry_module
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
 from strongroom.storage.schema import epoch
 from strongroom.storage.store import Store
+
+
+@pytest.fixture(params=["at hand", "sqlite", "in_postgresql"])
+def database(request):
+    """What is read on the loop is read by other threads too, where the disk is slow."""
+    if request.param == "at hand":
+        return request.getfixturevalue("sqlite")
+    database = request.getfixturevalue(request.param)
+    database.at_hand = False
+    return database
+
+
+BY_THREADS = pytest.mark.parametrize("database", ["sqlite", "in_postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -187,6 +201,7 @@ class Held(ThreadPoolExecutor):
         return super().submit(held)
 
 
+@BY_THREADS
 def test_a_reader_overtaken_by_a_writer_does_not_put_yesterdays_key_back(
     database, root, page, store, backing
 ):
@@ -211,6 +226,7 @@ def test_a_reader_overtaken_by_a_writer_does_not_put_yesterdays_key_back(
         asyncio.run(scenario())
 
 
+@BY_THREADS
 def test_a_key_made_while_it_was_looked_for_is_not_missing_for_ever(
     database, root, page, store, backing
 ):
@@ -280,6 +296,7 @@ def test_who_waited_is_not_told_of_the_next_reading(store, page, threads):
     asyncio.run(scenario())
 
 
+@BY_THREADS
 def test_memory_is_bounded_and_the_longest_unused_goes(store, page, backing, threads):
     registry = Registry(store, page, threads, capacity=3)
     keys = [keep_key(store, backing) for _ in range(5)]
@@ -435,6 +452,7 @@ def test_held_grants_cost_the_database_nothing(database, store, page, backing, t
     asyncio.run(scenario())
 
 
+@BY_THREADS
 def test_those_who_miss_the_same_read_once(store, page, backing, threads):
     registry = Registry(store, page, threads)
     key = keep_key(store, backing)
@@ -656,3 +674,41 @@ def test_a_database_that_went_back_is_not_believed(store, page, backing, threads
             await ask(registry, finding(key))
 
     asyncio.run(scene())
+
+
+def test_a_disk_that_is_slow_is_read_by_other_threads(sqlite, root, page, backing, monkeypatch):
+    """Once it stops the loop; then it does not for a while."""
+    store = Store(sqlite, root, page)
+    keys = [keep_key(store, backing) for _ in range(4)]
+    moment = 100.0
+    monkeypatch.setattr(registry_module, "monotonic", lambda: moment)
+    took = 0.0
+    asked = Store.key_at_hand
+
+    def at_hand(self, *place):
+        nonlocal moment
+        moment += took
+        return asked(self, *place)
+
+    monkeypatch.setattr(Store, "key_at_hand", at_hand)
+    registry = Registry(store, page, None)
+
+    def find(key):
+        return registry.key(key.account, key.region, key.id)
+
+    assert find(keys[0]) == keys[0]
+    took = 0.02
+    assert find(keys[1]) == keys[1]
+    took = 0.0
+    with pytest.raises(NotReady):
+        find(keys[2])
+    assert find(keys[1]) == keys[1]  # it is held
+    moment += 1.1
+    assert find(keys[2]) == keys[2]
+
+
+def test_postgresql_is_never_waited_for_on_the_loop(in_postgresql, root, page, backing):
+    store = Store(in_postgresql, root, page)
+    key = keep_key(store, backing)
+    with pytest.raises(NotReady):
+        Registry(store, page, None).key(key.account, key.region, key.id)

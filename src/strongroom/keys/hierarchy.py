@@ -18,6 +18,7 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NewType
 
 from strongroom.keys.derive import KEY_BYTES, derive
@@ -25,6 +26,9 @@ from strongroom.keys.envelope import Material
 from strongroom.keys.sealing import Tampered, names, seal, unseal
 
 RootKey = NewType("RootKey", bytes)
+
+_DOUBLE = struct.Struct(">d").pack
+_LENGTH = struct.Struct(">I").pack
 
 Cell = str | bytes | int | float | None
 """What a column of a row that decides may hold."""
@@ -148,19 +152,28 @@ def material_id(key_id: str, secret: bytes) -> bytes:
 
 
 def _encoded(table: str, row: Mapping[str, Cell]) -> bytes:
-    parts: list[str | bytes] = [table]
-    for column in sorted(row):
+    begin, columns = _framed_names(table, tuple(row))
+    parts = [begin]
+    for framed, column in columns:
         value = row[column]
-        parts.append(column)
         match value:
-            case None:
-                parts.append(b"n")
-            case bytes():
-                parts.append(b"b" + value)
             case str():
-                parts.append(b"s" + value.encode())
+                encoded = b"s" + value.encode()
+            case bytes():
+                encoded = b"b" + value
+            case None:
+                encoded = b"n"
             case bool() | int():
-                parts.append(b"i%d" % value)
+                encoded = b"i%d" % value
             case float():
-                parts.append(b"f" + struct.pack(">d", value))
-    return names(*parts)
+                encoded = b"f" + _DOUBLE(value)
+        parts.append(framed)
+        parts.append(_LENGTH(len(encoded)))
+        parts.append(encoded)
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _framed_names(table: str, columns: tuple[str, ...]) -> tuple[bytes, list[tuple[bytes, str]]]:
+    """The name of a table, and those of its columns in their order, as `sealing.names` frames them."""
+    return names(table), [(names(column), column) for column in sorted(columns)]

@@ -36,6 +36,7 @@ from strongroom.storage import changes
 from strongroom.storage.books import Books
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.grant_shelf import GrantShelf
+from strongroom.storage.lookup import Found
 from strongroom.storage.page import Page
 from strongroom.storage.store import Store
 
@@ -43,6 +44,8 @@ DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, an
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
 DEFAULT_STALENESS = 1.0  # seconds
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
+_SLOW = 0.010  # seconds that a reading may take on the loop
+_SLOW_FOR = 1.0  # seconds for which it is not tried again
 _MISSING_CAPACITY = 1_000  # names known not to exist
 
 Name = TypeVar("Name")
@@ -125,6 +128,7 @@ class Registry:
         self._seen = -1  # the page's number when the changes were last read
         self._staleness = staleness
         self._heard = -inf  # when what was read last was true, of `time.monotonic`
+        self._slow_until = -inf  # of `time.monotonic`
         self._catching_up: asyncio.Task[None] | None = None
         self._loading: dict[Hashable, asyncio.Task[None]] = {}
 
@@ -135,10 +139,31 @@ class Registry:
             raise NotReady(partial(self._load, Change(Kind.CREDENTIAL, "", "", key_id))) from None
 
     def key(self, account: str, region: str, key_id: str) -> Key | None:
+        place = account, region, key_id
         try:
-            return self._keys.find((account, region, key_id))
+            return self._keys.find(place)
         except KeyError:
-            raise NotReady(partial(self._load, Change(Kind.KEY, account, region, key_id))) from None
+            pass
+        found = self._at_hand(place)
+        if found is None:
+            raise NotReady(partial(self._load, Change(Kind.KEY, *place)))
+        key, as_of = found
+        if as_of >= self._applied:
+            self._keys.hold(place, key)
+        return key
+
+    def _at_hand(self, place: Place) -> Found | None:
+        """A key, read here and now: where the database is a file, that costs less than to have it done.
+
+        A disk that is slow stops everybody once, and is then read by other threads for a while.
+        """
+        began = monotonic()
+        if began < self._slow_until:
+            return None
+        found = self._store.key_at_hand(*place)
+        if (ended := monotonic()) - began > _SLOW:
+            self._slow_until = ended + _SLOW_FOR
+        return found
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         try:
@@ -343,11 +368,12 @@ class Registry:
 
     def _read(self, what: Change) -> _Found:
         place = what.account, what.region, what.name
+        if what.kind is Kind.KEY:
+            key, as_of = self._store.key(*place)
+            return partial(self._keys.hold, place, key), as_of
         with self._store.reading() as books:
             as_of = changes.last(books.connection)
             match what.kind:
-                case Kind.KEY:
-                    return partial(self._keys.hold, place, books.key(*place)), as_of
                 case Kind.ALIAS:
                     return partial(self._aliases.hold, place, books.alias(*place)), as_of
                 case Kind.CREDENTIAL:
@@ -360,7 +386,7 @@ class Registry:
                     identity = _identity(books, what.account, what.name)
                     name = what.account, what.name
                     return partial(self._identities.hold, name, identity), as_of
-                case Kind.ORGANIZATIONS:
+                case _:
                     standing = books.standing(what.name)
                     return partial(self._standings.hold, what.name, standing), as_of
 

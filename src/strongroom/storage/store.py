@@ -13,6 +13,7 @@ from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books, Home
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.database import Database
+from strongroom.storage.lookup import Found, Lookup
 from strongroom.storage.page import Page
 from strongroom.storage.verification import Verification
 
@@ -29,6 +30,7 @@ class Store:
         self._page = page
         self._anchor = anchor
         self._witness = Witness(root)
+        self._lookup = Lookup(database)
         self._seen = 0  # commits; a database that knows of fewer is an older one
         self._domains: dict[Home, Domain] = {}
 
@@ -116,6 +118,23 @@ class Store:
     def time(self) -> float:
         """See `Database.time`."""
         return self._database.time()
+
+    def key_at_hand(self, account: str, region: str, key_id: str) -> Found | None:
+        """What is known of a key now; None if it cannot be told without waiting for other than a disk."""
+        return self._key(account, region, key_id) if self._database.at_hand else None
+
+    def _key(self, account: str, region: str, key_id: str) -> Found | None:
+        domain = self._domains.get((account, region))
+        return None if domain is None else self._lookup.key(domain, key_id)
+
+    def key(self, account: str, region: str, key_id: str) -> Found:
+        """What is known of a key now."""
+        found = self._key(account, region, key_id)
+        if found is None:
+            with self.reading() as books:
+                number = changes.last(books.connection)
+                found = Found(books.key(account, region, key_id), number)
+        return found
 
     def listen(self, told: Callable[[str], None]) -> Callable[[], None]:
         """Show every worker of this machine what other nodes change, until what this gives is called."""

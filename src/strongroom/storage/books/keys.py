@@ -31,7 +31,7 @@ class Keys(Materials, Aliases):
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
             return None
-        key = _key(row, dict(self._secrets(account, region, key_id)))
+        key = key_of(row, dict(self._secrets(account, region, key_id)))
         if key.origin is Origin.EXTERNAL:
             key = replace(key, imports=self.imports(account, region, key_id))
         if key.multi_region:
@@ -291,7 +291,8 @@ def _row(key: Key) -> dict[str, Cell]:
     }
 
 
-def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
+def key_of(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
+    """A key of its row and the secrets of its material, by their ids."""
     account, region, key_id, spec = row["account"], row["region"], row["key_id"], row["spec"]
     current = row["current_material"]
     if current not in secrets and row["origin"] != Origin.EXTERNAL:
@@ -315,7 +316,7 @@ def _key(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
         description=row["description"],
         created=row["created"],
         policy=row["policy"],
-        principals=json.loads(row["principals"]),
+        principals={} if row["principals"] == "{}" else json.loads(row["principals"]),
         deletion_date=row["deletion_date"],
         deletion_window_days=row["deletion_window_days"],
         rotation=rotation,
