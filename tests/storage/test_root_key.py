@@ -1,6 +1,8 @@
 import base64
 import hashlib
 import json
+import os
+import stat
 
 import pytest
 
@@ -57,6 +59,34 @@ def test_a_file_that_is_missing(tmp_path):
 def test_a_file_that_others_may_read(file, mode):
     file.chmod(mode)
     assert f"chmod 600 {file}" in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "reader", "opens"),
+    [
+        (0o440, 0, 1000, True),
+        (0o640, 0, 1000, True),
+        (0o640, 0, 0, False),
+        (0o640, 1000, 1000, False),
+        (0o640, 1001, 1000, False),
+        (0o660, 0, 1000, False),
+        (0o650, 0, 1000, False),
+        (0o644, 0, 1000, False),
+        (0o641, 0, 1000, False),
+    ],
+)
+def test_a_file_of_root_that_its_group_may_read(
+    file, root, mode, owner, reader, opens, monkeypatch
+):
+    """As a Secret of Kubernetes and a credential of systemd are handed to a server that is not root."""
+    found = list(file.stat())
+    found[0], found[4] = stat.S_IFREG | mode, owner
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result(found))
+    monkeypatch.setattr(os, "geteuid", lambda: reader)
+    if opens:
+        assert root == rootkey.read_file(file)
+    else:
+        assert "can be read by others" in refusal(file)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Two seals:
 
 * `file`: the key stands in a file of its own, mode 0600, *outside* the data folder, so that a
-  stolen disk or backup of the folder alone opens nothing.  One line of text:
+  stolen disk or backup of the folder alone opens nothing.  A file of root's may have mode 0640, for
+  somebody else who is in its group: service managers hand out secrets so.  One line of text:
   `strongroom-root-key-1 <base64 of the key> <first 8 hex digits of its SHA-256>`
 * `passphrase`: the key stands in the data folder's description, sealed under a key that argon2id
   makes of a passphrase and a random salt.
@@ -81,6 +82,7 @@ def read_file(path: Path) -> RootKey:
             found = os.fstat(file.fileno())
             line = file.read(256) if stat.S_ISREG(found.st_mode) else ""
             mode = stat.S_IMODE(found.st_mode)
+            handed_out = found.st_uid == 0 != os.geteuid()
     except FileNotFoundError:
         raise RootKeyError(
             f"the root key file `{path}` is missing; without it nothing in the data folder can be "
@@ -93,7 +95,7 @@ def read_file(path: Path) -> RootKey:
         ) from None
     except ValueError:  # neither its name nor its content is text
         raise RootKeyError(f"{path!a} is not a root key; name the right one") from None
-    if mode & 0o077:
+    if mode & (0o037 if handed_out else 0o077):
         raise RootKeyError(
             f"the root key file `{path}` can be read by others (mode {mode:04o}); "
             f"run `chmod 600 {path}`"
