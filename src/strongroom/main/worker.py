@@ -346,6 +346,7 @@ async def _serve(
             log=log,
             certificate=certificate,
             ready=place.ready,
+            stopping=place.stopping,
             orphaned=place.orphaned,
         )
     finally:

@@ -29,13 +29,15 @@ async def serve(
     log: Log,
     certificate: Certificate | None = None,
     ready: Callable[[], None] = lambda: None,
+    stopping: Callable[[], None] = lambda: None,
     orphaned: int | None = None,
     watch: Callable[[Listener], None] = lambda _: None,
 ) -> None:
     """Serve `app` on a bound socket, on the main thread, until a signal says to stop.
 
-    `ready` is called once connections are taken.  `orphaned` is a file descriptor that becomes
-    readable when the supervisor dies.  `watch` is given the listener, for its counts.
+    `ready` is called once connections are taken, `stopping` when the signal comes.  `orphaned` is a file
+    descriptor that becomes readable when the supervisor dies.  `watch` is given the listener, for its
+    counts.
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _report(log, context))
@@ -46,6 +48,7 @@ async def serve(
         watch(listener)
         ready()
         await stop.asked.wait()
+        stopping()
         log("stopping", connections=listener.open_connections)
         closing = asyncio.ensure_future(listener.close())
         insisting = asyncio.ensure_future(stop.insisted.wait())

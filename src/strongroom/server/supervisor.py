@@ -65,7 +65,7 @@ class Supervisor(Generic[S]):
         self._stops = self._passed_on = 0
         self._reloads = 0
 
-    def run(self, port: int, ready: Callable[[int], None]) -> None:
+    def run(self, port: int, ready: Callable[[int], None], stopping: Callable[[], None]) -> None:
         with bind(self._host, port, shared=False) as alone:
             self._port = alone.getsockname()[1]
         with bind(self._host, self._port, shared=True), self._signals() as wakeup:
@@ -79,6 +79,7 @@ class Supervisor(Generic[S]):
                         started = True
                         ready(self._port)
             finally:
+                stopping()
                 self._stop(wakeup)
 
     @contextlib.contextmanager
@@ -215,11 +216,16 @@ def _work(
     orphaned = None if parent is None else int(parent.sentinel)
     try:
         with bind(host, port, shared=True) as sock:
-            target(Worker(index, count, sock, lambda: pipe.send(_READY), orphaned), settings)
+            place = Worker(index, count, sock, lambda: pipe.send(_READY), _nobody_asks, orphaned)
+            target(place, settings)
     except Exception as error:  # noqa: BLE001  # the process's door: the supervisor tells its user
         with contextlib.suppress(OSError):
             pipe.send(str(error) or type(error).__name__)
         raise SystemExit(1) from None
+
+
+def _nobody_asks() -> None:
+    """The supervisor knows that its workers stop: it told them."""
 
 
 def _cause(exitcode: int | None) -> str:

@@ -11,6 +11,7 @@ from socket import socket
 from typing import TypeVar
 
 from strongroom.server.log import Log
+from strongroom.server.notify import notify
 from strongroom.server.sockets import bind
 
 S = TypeVar("S")
@@ -24,6 +25,7 @@ class Worker:
     count: int  # workers in all
     sock: socket  # bound, not listening yet
     ready: Callable[[], None]  # to be called once, when connections are taken
+    stopping: Callable[[], None]  # to be called once, when told to stop
     orphaned: int | None  # a file descriptor that becomes readable when the supervisor dies
 
 
@@ -49,17 +51,27 @@ def run(
 ) -> None:
     """Run `count` workers until SIGTERM or SIGINT; returns when all have stopped.
 
-    `ready` is called with the port once all listen.  `port` 0 takes a free one.  `grace`, in
-    seconds, is what the workers allow themselves to finish; some seconds later they are killed.
+    `ready` is called with the port once all listen, and a service manager told.  `port` 0 takes a free
+    one.  `grace`, in seconds, is what the workers allow themselves to finish; some seconds later they
+    are killed.
 
     Raises: CannotListen; WorkerFailed (several workers) or what `target` raises (one).
     """
+
+    def begun(taken: int) -> None:
+        ready(taken)
+        notify("READY=1", f"STATUS=Workers: {count}, port: {taken}")
+
+    def stopping() -> None:
+        notify("STOPPING=1", "STATUS=Finishing what is under way")
+
     if count > 1:
         # Half of what importing this room costs, and of no use to a single worker.
         from strongroom.server.supervisor import Supervisor
 
-        Supervisor(count, target, settings, host=host, grace=grace, log=log).run(port, ready)
+        supervisor = Supervisor(count, target, settings, host=host, grace=grace, log=log)
+        supervisor.run(port, begun, stopping)
         return
     with bind(host, port, shared=False) as sock:
         taken = sock.getsockname()[1]
-        target(Worker(0, 1, sock, lambda: ready(taken), None), settings)
+        target(Worker(0, 1, sock, lambda: begun(taken), stopping, None), settings)
