@@ -9,7 +9,7 @@ DONE := .cache/setup.done
 setup: $(DONE)
 
 # Done again only when what is locked or the script itself has changed.
-$(DONE): scripts/setup requirements/dev.txt requirements/encryption-clients.txt pyproject.toml tests/js/package-lock.json
+$(DONE): scripts/setup requirements/dev.txt requirements/encryption-clients.txt requirements/deploy.txt pyproject.toml tests/js/package-lock.json
 	@scripts/setup
 	@mkdir -p .cache && touch $@
 
