@@ -1,13 +1,18 @@
 """What a service manager is told, by a real server."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 
 import pytest
 from tests.conftest import STRONGROOM, Server, init
+from tests.deploy.conftest import ROOT
+
+ECHO_SERVER = ROOT / "tests" / "server" / "echo_server.py"
 
 
 def heard(manager):
@@ -52,6 +57,25 @@ def test_ready_when_all_serve_and_stopping_when_told(tmp_path, workers, abstract
         manager.setblocking(False)
         with pytest.raises(BlockingIOError):  # once, whoever else has heard the signal
             heard(manager)
+
+
+def test_not_before_the_last_worker_is_ready(tmp_path):
+    late = tmp_path / "late"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        process = subprocess.Popen(
+            [sys.executable, ECHO_SERVER, json.dumps({"workers": "2", "late": str(late)})],
+            env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert heard(manager)[0] == "READY=1"
+            assert late.exists()
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("name", ["", "/nowhere/at/all", "@nobody-listens", "relative", "@"])

@@ -55,6 +55,9 @@ def target(worker: Worker, settings: dict[str, str]) -> None:
         if marker.read_text() == "die":
             os._exit(3)
         raise RuntimeError("worker 1 was told to fail; remove the marker")
+    if worker.index == 1 and "late" in settings:
+        time.sleep(1)
+        Path(settings["late"]).touch()
     if "harden" in settings:
         harden()
     uvloop.run(main(worker, settings))
