@@ -143,6 +143,7 @@ def cgroups():
             each.rmdir()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a systemd in namespaces")
 def test_it_runs_under_systemd(tmp_path):
     """With everything that the unit forbids forbidden: helpers that sign, a reload, an operator's commands."""
