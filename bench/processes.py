@@ -67,11 +67,10 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def init(data: Path) -> Account:
+def init(data: Path, *options: str) -> Account:
     """Make a data folder; its first access key."""
-    said = subprocess.run(
-        [*STRONGROOM, "init", "--data", data], check=True, capture_output=True, text=True
-    ).stdout
+    command = [*STRONGROOM, "init", "--data", data, *options]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = dict(line.removeprefix("export ").split("=", 1) for line in said.splitlines())
     return Account(lines["AWS_ACCESS_KEY_ID"], lines["AWS_SECRET_ACCESS_KEY"])
 
