@@ -69,8 +69,9 @@ def free_port() -> int:
 
 def init(data: Path, *options: str) -> Account:
     """Make a data folder; its first access key."""
-    command = [*STRONGROOM, "init", "--data", data, *options]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [*STRONGROOM, "init", "--data", data, *options], check=True, capture_output=True, text=True
+    ).stdout
     lines = dict(line.removeprefix("export ").split("=", 1) for line in said.splitlines())
     return Account(lines["AWS_ACCESS_KEY_ID"], lines["AWS_SECRET_ACCESS_KEY"])
 
