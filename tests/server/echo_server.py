@@ -20,7 +20,7 @@ from strongroom.server.log import to_stderr
 from strongroom.server.serve import serve
 from strongroom.server.sockets import CannotListen
 from strongroom.server.tls import Certificate
-from strongroom.server.workers import Worker, WorkerFailed, run
+from strongroom.server.workers import DISK_FAILED, Worker, WorkerFailed, run
 
 
 async def main(worker: Worker, settings: dict[str, str]) -> None:
@@ -32,6 +32,8 @@ async def main(worker: Worker, settings: dict[str, str]) -> None:
             loop.call_later(float(request.target[6:]), reply, answer)
         elif request.target == b"/hang":
             time.sleep(60)  # what an app must not do
+        elif request.target == b"/disk-failed":
+            os._exit(DISK_FAILED)
         else:
             reply(answer)
 

@@ -187,6 +187,20 @@ def test_a_killed_worker_is_replaced_and_the_other_serves_meanwhile(start):
     assert (died["worker"], died["pid"]) == (1, before[1])
 
 
+def test_a_worker_whose_disk_failed_takes_the_others_along(start):
+    server = start(workers=3)
+    before = server.workers(3)
+    with contextlib.suppress(OSError, ValueError):
+        server.ask("/disk-failed")
+    wait_until(lambda: not any(map(psutil.pid_exists, before.values())))
+    assert not set(before.values()) & set(server.workers(3).values())
+    server.signal(signal.SIGTERM)
+    code, log = server.end()
+    assert code == 0
+    hows = sorted(json.loads(line)["how"] for line in log.splitlines() if "worker-died" in line)
+    assert hows == [f"ended with code {os.EX_IOERR}", *["was killed by SIGKILL"] * 2]
+
+
 def test_a_worker_that_keeps_dying_is_replaced_less_and_less_often(start, tmp_path):
     marker = tmp_path / "marker"
     server = start(workers=2, fail_if=marker)

@@ -7,6 +7,8 @@ Rules kept here:
 * Until all are ready, one that fails stops the whole, with its message.  After that, one that
   dies is replaced, at once the first time and later and later if it keeps dying; the kernel gives
   its share of connections to the others meanwhile.
+* One that ends with `DISK_FAILED` takes the others along, at once: what they share may not be what is on
+  the disk.  None is begun anew before the last of them has ended.
 * SIGTERM and SIGINT are passed on as SIGTERM, twice if they come twice; SIGHUP as such.  Workers
   ignore SIGINT, which a terminal sends to all of us.
 * A killed supervisor cannot stop anybody: workers watch for its death (`Worker.orphaned`).
@@ -27,7 +29,7 @@ from typing import Generic, TypeVar
 
 from strongroom.server.log import Log
 from strongroom.server.sockets import bind
-from strongroom.server.workers import Target, Worker, WorkerFailed
+from strongroom.server.workers import DISK_FAILED, Target, Worker, WorkerFailed
 
 S = TypeVar("S")
 
@@ -45,6 +47,7 @@ class _Child:
     began: float
     failure: str = ""
     ready: bool = False
+    doomed: bool = False
 
 
 class Supervisor(Generic[S]):
@@ -123,7 +126,8 @@ class Supervisor(Generic[S]):
         """Wait for the next thing that happens, and see to it."""
         reloads = self._reloads
         now = time.monotonic()
-        until = min(self._due.values(), default=None)
+        doomed = any(child.doomed for child in self._children.values())
+        until = None if doomed else min(self._due.values(), default=None)
         self._wait(wakeup, None if until is None else max(until - now, 0))
 
         if self._reloads != reloads:
@@ -134,7 +138,8 @@ class Supervisor(Generic[S]):
             self._hear(child)
             if child.process.exitcode is not None and not self._stops:
                 self._bury(index, child, started=started)
-        for index, due in tuple(self._due.items()):
+        doomed = any(child.doomed for child in self._children.values())
+        for index, due in () if doomed else tuple(self._due.items()):
             if due <= time.monotonic() and not self._stops:
                 del self._due[index]
                 self._start(index)
@@ -178,6 +183,10 @@ class Supervisor(Generic[S]):
             how=child.failure or how,
             replaced_in=delay,
         )
+        if child.process.exitcode == DISK_FAILED:
+            for other in self._children.values():
+                other.doomed = True
+                other.process.kill()
 
     def _stop(self, wakeup: socket.socket) -> None:
         """Let the workers finish; kill those that do not come to an end."""

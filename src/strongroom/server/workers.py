@@ -5,6 +5,7 @@ spawned (a fork would copy threads and PKCS#11 sessions into a state nobody has 
 the port itself, and `supervisor` keeps them alive.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from socket import socket
@@ -15,6 +16,9 @@ from strongroom.server.notify import notify
 from strongroom.server.sockets import bind
 
 S = TypeVar("S")
+
+DISK_FAILED = os.EX_IOERR
+"""The exit code of a worker that found that the disk has not kept what all of them believe in."""
 
 
 @dataclass(frozen=True, slots=True)
