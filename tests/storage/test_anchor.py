@@ -1,10 +1,12 @@
 """The anchor: what is known of the state outside the data folder."""
 
 import errno
+import os
 import threading
 import uuid
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from strongroom.clock import Clock
 from strongroom.keys.hierarchy import audit_key
 from strongroom.keys.witness import Whole, Witness
 from strongroom.main.continuity import discontinuities
+from strongroom.main.foundation import lay
 from strongroom.storage.anchor import Anchor, AnchorError, Head
 from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
@@ -320,3 +323,28 @@ def test_a_file_that_misleads_ends_the_search(tmp_path, root, anchor, previous):
     told["opening"]["previous"]["name"] = name if previous == "itself" else previous
     (folder.audit / name).write_bytes(msgspec.json.encode(told) + b"\n" + text.partition(b"\n")[2])
     assert _chains(folder, root, anchor) == []  # `verify` says what is wrong with it
+
+
+def test_what_init_has_made_is_on_the_disk(tmp_path):
+    """A folder that a power cut left without its anchor would not be served."""
+    synced = set()
+
+    def watched(sync):
+        def call(descriptor):
+            synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+            return sync(descriptor)
+
+        return call
+
+    data = tmp_path / "there" / "data"
+    data.parent.mkdir()
+    anchor = tmp_path / "elsewhere" / "anchor"
+    anchor.parent.mkdir()
+    with (
+        mock.patch("os.fsync", watched(os.fsync)),
+        mock.patch("os.fdatasync", watched(os.fdatasync)),
+        mock.patch("strongroom.main.foundation.harden"),
+    ):
+        lay(data, "000000000000", tmp_path / "root-key", None, anchor=anchor)
+    wanted = {data, data.parent, anchor, anchor.parent, tmp_path / "root-key", tmp_path}
+    assert wanted <= synced

@@ -68,13 +68,14 @@ def lay(
     folder.make()
     credential = new_credential(account)
     now = time.time()
-    with (
-        closing(kept),
-        closing(open_store(where, root, Page.make(folder.page), kept)) as store,
-        store.writing() as books,
-    ):
-        books.add_account(account, "first", now)
-        books.add_credential(credential, now)
+    with closing(kept):
+        with (
+            closing(open_store(where, root, Page.make(folder.page), kept)) as store,
+            store.writing() as books,
+        ):
+            books.add_account(account, "first", now)
+            books.add_credential(credential, now)
+        kept.sync()
     folder.describe(root, seal, anchor_file, address)
     return credential
 
@@ -135,6 +136,7 @@ def join(
         whole = store.begin()
     with closing(Anchor.make(anchor_file, Witness(root))) as kept:
         kept.set_to(whole)
+        kept.sync()
     folder.make()
     Page.make(folder.page).close()
     folder.describe(root, seal, anchor_file, description.address)

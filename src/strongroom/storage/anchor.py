@@ -31,6 +31,7 @@ from uuid import UUID
 from strongroom.errors import SetupError
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.witness import Whole, Witness
+from strongroom.storage.rootkey import sync_folder
 
 _BODY_BYTES = 88
 _PAGE = struct.Struct(f">32sQ{_BODY_BYTES}s")
@@ -82,6 +83,7 @@ class Anchor:
             raise AnchorError(
                 f"the anchor `{file}` cannot be made: {failure.strerror}; name another place with --anchor"
             ) from None
+        sync_folder(file.parent)  # for a server whose anchor is missing does not start
         return cls(file, witness, descriptor)
 
     @classmethod

@@ -133,6 +133,7 @@ class Folder:
             os.fsync(file.fileno())
         temporary.rename(self.description)
         rootkey.sync_folder(self.path)
+        rootkey.sync_folder(self.path.parent)
 
     # Being used
 
