@@ -86,10 +86,28 @@ class Writer:
 
     def syncing(self) -> Callable[[], None]:
         """See `Trail.syncing`; it may be called whatever has become of this object."""
+        if self._sheet is not None and self._distrusted and not self._durable:
+            self._usable()  # whose head is behind an opening that is on the disk
         left, self._unsynced = self._unsynced, []
         if self._sheet is not None and not self._durable:
             left.append(os.dup(self._sheet.fd))
-        return partial(_sync_and_close, left)
+        return partial(self._sync, left)
+
+    def _sync(self, descriptors: list[int]) -> None:
+        """Sync and close them all; the file of one that failed is not trusted again, for the next time it
+        would not fail.
+        """
+        failed: OSError | None = None
+        for descriptor in descriptors:
+            try:
+                os.fdatasync(descriptor)
+            except OSError as failure:
+                failed = failure
+            finally:
+                os.close(descriptor)
+        if failed is not None:
+            self._distrusted = f"batches may not have reached the disk: {failed.strerror}"
+            raise failed
 
     def close(self) -> None:
         """End the file with a seal that says so.  Raises: OSError; the file is let go all the same."""
@@ -161,8 +179,7 @@ class Writer:
             self._append(sheet, chain.opening_line(opening), 0)
             os.fdatasync(fd)
             named = _renamed(named, path)
-            if self._durable:
-                _sync_folder(self._folder)
+            _sync_folder(self._folder)
         except OSError:
             self._place = before
             os.close(fd)
@@ -175,7 +192,7 @@ class Writer:
     def _leave(self, reason: str) -> None:
         """Never write to the sheet again; the next one says why."""
         assert self._sheet is not None  # noqa: S101 - only a sheet in use is left
-        if self._durable:
+        if self._durable or self._distrusted:
             os.close(self._sheet.fd)
         else:
             fcntl.flock(self._sheet.fd, fcntl.LOCK_UN)
@@ -260,14 +277,6 @@ def _put(fd: int, whole: bytes) -> None:
     rest = whole
     while rest:
         rest = rest[os.write(fd, rest) :]
-
-
-def _sync_and_close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        try:
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
