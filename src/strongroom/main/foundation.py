@@ -167,7 +167,7 @@ def changed(data: Path, opener: Opener) -> Iterator[Store]:
     root = folder.open_root_key(opener)
     with (
         anchored(folder, root, None, make=True) as anchor,
-        closing(open_store(folder.database, root, Page.blank(), anchor)) as store,
+        closing(open_store(folder.database, root, Page.blank(), anchor, durable=True)) as store,
     ):
         if anchor is not None:
             require_continuity(folder, root, store.whole(), anchor, accept=False)
@@ -184,7 +184,7 @@ def continued(
     """
     with (
         anchored(folder, root, file, make=True, accept=accept) as anchor,
-        closing(open_store(folder.database, root, Page.blank())) as store,
+        closing(open_store(folder.database, root, Page.blank(), durable=True)) as store,
     ):
         if anchor is None:
             return []
@@ -233,13 +233,23 @@ def lay_throw_away(data: Path) -> RootKey:
     return root
 
 
-def open_store(where: Path | str, root: RootKey, page: Page, anchor: Anchor | None = None) -> Store:
-    """The store of a database, its tables brought to this release's form.
+def open_store(
+    where: Path | str,
+    root: RootKey,
+    page: Page,
+    anchor: Anchor | None = None,
+    *,
+    durable: bool = False,
+) -> Store:
+    """The store of a database, its tables brought to this release's form; `durable`, what is in it brought to
+    the disk, for whoever tells others of it.
 
-    DatabaseError if it cannot be reached.
+    DatabaseError if it cannot be reached, or that cannot be done.
     """
     database = Database(where)
     database.require()
+    if durable:
+        database.require_durable()
     migrate(database)
     store = Store(database, root, page, anchor)
     store.begin()

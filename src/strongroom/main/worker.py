@@ -48,6 +48,7 @@ from strongroom.server.limits import Limits
 from strongroom.server.log import Log, to_stderr
 from strongroom.server.serve import serve
 from strongroom.server.tls import Certificate
+from strongroom.server.workers import DISK_FAILED
 from strongroom.server.workers import Worker as Place
 from strongroom.storage.anchor import Anchor, Head
 from strongroom.storage.books import Books
@@ -61,6 +62,7 @@ _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it 
 _DUE_EVERY = 4  # polls
 _USAGE_EVERY = 240  # polls
 _ANCHOR_EVERY = 4  # polls
+_LAST_WORDS = 0.2  # seconds from a failure of the disk to the end
 _DEV_SECRET = "test"  # noqa: S105 - known to everybody, and accepted by throw-away servers alone
 _DEV_ACCOUNT = "000000000000"
 
@@ -134,7 +136,10 @@ class Worker:
             if settings.anchor is None
             else Anchor.open(settings.anchor, Witness(settings.root))
         )
-        self._store = Store(Database(settings.database), settings.root, self._page, self._anchor)
+        self._failed = False
+        database = Database(settings.database, self._disk_failed)
+        database.require_durable()
+        self._store = Store(database, settings.root, self._page, self._anchor)
         self._backing = SoftwareBacking()
         cores = max(1, (os.cpu_count() or 1) // workers)
         self._helpers = Helpers(cores, log)
@@ -224,11 +229,22 @@ class Worker:
 
     def not_ready(self) -> str | None:
         """Why requests cannot be answered now; None if they can."""
+        if self._failed:
+            return "the disk of the key database failed"
         if self._away:
             return "the key database does not answer"
         if self._trail.failure is not None:
             return "the audit log cannot be written"
         return None
+
+    def _disk_failed(self) -> None:
+        """End soon: what is held here may be another state than what is on the disk.
+
+        Whose change it was is told that nobody knows.  Nothing is closed, nor waited for.
+        """
+        self._failed = True
+        self._log("disk-failed")
+        self._loop.call_soon_threadsafe(self._loop.call_later, _LAST_WORDS, os._exit, DISK_FAILED)
 
     # What nobody asks for
 
@@ -317,6 +333,8 @@ class Worker:
             self._stop_listening()
         self._threads.reading.shutdown()
         self._threads.writing.shutdown()
+        if self._failed:
+            os._exit(DISK_FAILED)
         self._issuers.close()
         self._store.close()
         if self._anchor is not None:

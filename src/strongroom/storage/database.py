@@ -8,9 +8,14 @@ moment.
 Failures of the database become `Unavailable`: the caller may try again, and was not told that
 anything happened.  When it is the answer to the commit that is missing, the message says that nobody
 knows.
+
+When the disk did not take what it was told to keep, a later attempt may succeed without it: the kernel
+tells of a failure once and takes what it could not write for written (ADR 9).  So nothing is committed
+by this process any more, nothing is closed, and who holds the database is told to end.
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -40,6 +45,7 @@ from strongroom.storage.schema import epoch
 _CHANNEL = "strongroom"
 _PATIENCE = 10  # seconds: for the lock of who writes, and for one statement
 _CONNECTIONS = 4  # of a worker: two read, one writes
+_LOST = "The disk did not keep what was written to the key database."
 
 
 Rows = list[tuple[Any, ...]]
@@ -96,8 +102,17 @@ class _Kind(Protocol):
     def forget_deleted(self, connection: Connection) -> None:
         """Remove what deleted rows may have left behind, as far as it can be done."""
 
+    def tidy(self, connection: Connection) -> None:
+        """What is to be done now and then after a commit."""
+
+    def settle(self) -> None:
+        """See `Database.require_durable`."""
+
     def silent(self, failure: exc.DBAPIError) -> bool:
         """Whether the database has not said what became of a commit."""
+
+    def lost(self, failure: exc.DBAPIError) -> bool:
+        """Whether the disk may lack what was committed before."""
 
     def damaged(self, failure: exc.DatabaseError) -> bool: ...
 
@@ -105,10 +120,16 @@ class _Kind(Protocol):
 class Database:
     """Transactions over a SQLite file, or over the PostgreSQL of a connection string of libpq's."""
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, lost: Callable[[], None] = lambda: None) -> None:
+        """`lost` is called once, in whichever thread, when the disk has failed to keep something: the
+        process is to end, and so are all that have the same file open.
+        """
         self._kind: _Kind = _Sqlite(where) if isinstance(where, Path) else _Postgresql(where)
         self._own = _Own(self._kind.own)
         self.at_hand = self._kind.at_hand
+        self._tell_lost = lost
+        self.lost = False
+        """Whether that has happened; nothing can be committed then."""
 
     def require(self) -> None:
         """DatabaseError, in the database's own words, if it cannot be reached; Unavailable if it is damaged."""
@@ -134,6 +155,19 @@ class Database:
                     "CREATE on its schema"
                 )
 
+    def require_durable(self) -> None:
+        """Bring to the disk what a process that died may have left in memory, and see that the disk takes it;
+        DatabaseError if it does not.  Before anything that was read is relied on.
+        """
+        # Another reason why nothing can be written is none why nothing can be read.
+        try:
+            with contextlib.suppress(Unavailable), self._failures():
+                self._kind.settle()
+        except OSError:
+            self._lose()
+        if self.lost:
+            raise DatabaseError(_LOST)
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """One snapshot; what others commit meanwhile is not seen."""
@@ -157,6 +191,8 @@ class Database:
     @contextlib.contextmanager
     def defining(self) -> Iterator[Connection]:
         """A transaction that changes the tables themselves; on PostgreSQL others may do it too."""
+        if self.lost:
+            raise Unavailable(_LOST)
         with self._failures(), self._kind.writing.connect() as connection:
             transaction = connection.begin()
             try:
@@ -169,10 +205,25 @@ class Database:
             except exc.DBAPIError as failure:
                 if not self._kind.silent(failure):
                     raise
+                self._look(failure)
                 raise Unavailable(
                     "The key database went away while this change was being committed. Nobody knows "
                     f"whether it was made ({_name(failure)}); look before you make it again."
                 ) from failure
+            try:
+                self._kind.tidy(connection)
+            except exc.DBAPIError as failure:  # what was committed is committed
+                self._look(failure)
+
+    def _look(self, failure: exc.DBAPIError) -> None:
+        """See whether it is one after which this process is to end."""
+        if self._kind.lost(failure):
+            self._lose()
+
+    def _lose(self) -> None:
+        if not self.lost:
+            self.lost = True
+            self._tell_lost()
 
     def prepared(self, query: Select[Any]) -> Callable[..., Rows | None]:
         """A query that is asked often, to be called with its parameters by their names.
@@ -218,14 +269,18 @@ class Database:
             self._kind.forget_deleted(connection)
 
     def close(self) -> None:
-        self._own.close()
-        self._kind.writing.dispose()
+        # Whoever closes a SQLite database last takes its log for written, and deletes it.
+        if not self.lost:
+            self._own.close()
+            self._kind.writing.dispose()
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as failure:
+            if isinstance(failure, exc.DBAPIError):
+                self._look(failure)
             raise Unavailable(f"The key database did not answer ({_name(failure)}).") from failure
         except exc.DatabaseError as failure:
             if not self._kind.damaged(failure):
@@ -236,7 +291,8 @@ class Database:
 class _Sqlite:
     """Write-ahead log with `synchronous=FULL` (NORMAL loses acknowledged commits at a power cut),
     deleted content overwritten.  The `BEGIN`s are ours, because the driver's would start a writing
-    transaction late and fail with SQLITE_BUSY where it should wait.
+    transaction late and fail with SQLITE_BUSY where it should wait.  So are the checkpoints: of SQLite's own
+    nobody hears that the disk failed one, and the next may leave out what that one was to write.
     """
 
     _PRAGMAS = (
@@ -245,13 +301,16 @@ class _Sqlite:
         "secure_delete=ON",
         "temp_store=MEMORY",
         "cache_size=-4096",  # KiB for each connection
-        "wal_autocheckpoint=1000",  # pages
+        "wal_autocheckpoint=0",
     )
     _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
     driver: Any = sqlite3
     at_hand = True
+    _LOSS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
+    _CHECKPOINT_EVERY = 100  # commits, of some ten pages each
 
     def __init__(self, file: Path) -> None:
+        self._log = file.with_name(file.name + "-wal")
         engine = create_engine(
             URL.create("sqlite", database=str(file)),
             poolclass=QueuePool,
@@ -267,6 +326,7 @@ class _Sqlite:
         self.writing: Engine = engine.execution_options(strongroom_begin="BEGIN IMMEDIATE")
         for each in (self.reading, self.writing):
             event.listen(each, "begin", self._begin)
+        self._commits = 0
 
     def _prepare(self, connection: Any, _: ConnectionPoolEntry) -> None:
         for pragma in self._PRAGMAS:
@@ -303,10 +363,40 @@ class _Sqlite:
 
     def forget_deleted(self, connection: Connection) -> None:
         """Empty the write-ahead log, in which pages of deleted rows may still stand."""
-        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        self._checkpoint(connection, "TRUNCATE")
 
-    def silent(self, _failure: exc.DBAPIError) -> bool:
-        return False
+    def tidy(self, connection: Connection) -> None:
+        self._commits += 1
+        if self._commits % self._CHECKPOINT_EVERY == 0:
+            self._checkpoint(connection, "PASSIVE")
+
+    def _checkpoint(self, connection: Connection, how: str) -> None:
+        """Outside of any transaction, and so past SQLAlchemy, which would begin one."""
+        statement = f"PRAGMA wal_checkpoint({how})"
+        try:
+            connection.connection.driver_connection.execute(statement).fetchall()  # type: ignore[union-attr]
+        except sqlite3.OperationalError as failure:
+            raise exc.OperationalError(statement, None, failure) from failure
+
+    def settle(self) -> None:
+        """Write the write-ahead log again as it is, empty it into the database, and write the first page as it is.
+
+        A transaction in the log may be readable and not be on the disk: one that a process did not live to sync,
+        or whose sync failed, after which the kernel takes the pages for written.
+        """
+        with self.writing.connect() as connection:
+            with connection.begin():  # so that nobody else writes to the log
+                _write_again(self._log)
+            self._checkpoint(connection, "TRUNCATE")
+            with connection.begin():
+                connection.exec_driver_sql("PRAGMA user_version=0")
+
+    def silent(self, failure: exc.DBAPIError) -> bool:
+        """The last page of a transaction may be on the disk although writing it failed."""
+        return _name(failure).startswith("SQLITE_IOERR")
+
+    def lost(self, failure: exc.DBAPIError) -> bool:
+        return _name(failure) in self._LOSS
 
     def damaged(self, failure: exc.DatabaseError) -> bool:
         return _name(failure) in self._DAMAGE
@@ -397,6 +487,15 @@ class _Postgresql:
     def forget_deleted(self, connection: Connection) -> None:
         """Nothing: what is deleted goes when the server vacuums its tables."""
 
+    def tidy(self, connection: Connection) -> None:
+        """Nothing: the server does that."""
+
+    def settle(self) -> None:
+        """Nothing: the server does that too."""
+
+    def lost(self, _failure: exc.DBAPIError) -> bool:
+        return False
+
     def silent(self, failure: exc.DBAPIError) -> bool:
         """A server that refuses says why, in a code; those of classes 08 and 57 say that it is going."""
         code = getattr(failure.orig, "sqlstate", None)
@@ -485,6 +584,18 @@ class _Listening(threading.Thread):
     def end(self) -> None:
         self._ending.set()
         self.join(_PATIENCE)
+
+
+def _write_again(file: Path) -> None:
+    """Write every byte of a file in its own place, so that it is on the disk whatever was there.
+
+    Raises: OSError.
+    """
+    with file.open("r+b", buffering=0) as opened:
+        at = 0
+        while part := os.pread(opened.fileno(), 1 << 20, at):
+            at += os.pwrite(opened.fileno(), part, at)
+        os.fdatasync(opened.fileno())
 
 
 def _without(text: str, secret: str) -> str:
