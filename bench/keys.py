@@ -7,6 +7,9 @@ connection each; a request is sent when the answer to the one before is there.
 
 A key that is held is in the worker's memory; one that is not held was never asked for since the
 start, and is read from the database.
+
+Then Encrypt, under keys drawn evenly from all there are, as many requests as wrk gets answered: of ten keys
+all are held, of a million hardly any.  The million is made, and asked, in a full run alone.
 """
 
 import base64
@@ -22,6 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bench.load import Run, replay
 from bench.processes import (
     ONE,
     REGION,
@@ -52,6 +56,11 @@ from strongroom.storage.page import Page
 from strongroom.storage.seals import Opener
 
 MOST_RATIO = 1.2
+LEAST_RATE = {100_000: 0.8, 1_000_000: 0.5}
+"""Keys: the least part of the ten-key rate at which Encrypt under any of them goes on."""
+MOST_MEMORY = 300 * 2**20  # bytes of a worker
+MOST_START = 2.0  # seconds
+_CONNECTIONS = 32
 _FEW = 10
 _TRANSACTION = 5_000  # keys
 _LIMIT = 10
@@ -60,13 +69,17 @@ _HALF = 5  # entries of a page in the middle: ten keys have no more behind their
 
 class Plan(NamedTuple):
     many: int  # keys
+    most: int  # keys, of which only Encrypt is asked; none for no such folder
     starts: int
     blocks: int  # of each kind of request
     block: int  # requests
+    rounds: int  # of Encrypt under any key
+    seconds: int  # of each
+    drawn: int  # keys for one of them: more than are answered for
 
 
-FULL = Plan(many=100_000, starts=9, blocks=15, block=100)
-QUICK = Plan(many=20_000, starts=3, blocks=5, block=60)
+FULL = Plan(100_000, 1_000_000, 9, blocks=15, block=100, rounds=5, seconds=2, drawn=40_000)
+QUICK = Plan(20_000, 0, 3, blocks=5, block=60, rounds=3, seconds=1, drawn=20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,13 @@ def main(plan: Plan) -> Outcome:
                 f"ListKeys, first page of {_LIMIT}": _in_turns(plan, asked, "first"),
                 f"ListKeys, {_HALF} from the middle": _in_turns(plan, asked, "middle"),
             }
+        outcome = _compared(plan, timed)
+        folders = [few, many]
+        if plan.most:
+            folders.append(_filled(Path(folder) / "most", plan.most))
+            for _ in range(plan.starts):
+                _start(folders[-1])
+        _evenly(plan, folders, outcome)
     rows = [
         _row("start to first answer, s", few.starts, many.starts, ".2f"),
         _row("memory then, MiB resident", _resident(few), _resident(many), ".1f"),
@@ -118,7 +138,60 @@ def main(plan: Plan) -> Outcome:
         rows.append(_row(f"{what}, ms", less.clock, more.clock))
         rows.append(_row("  of it the worker's CPU", less.cpu, more.cpu))
     print(table(["", f"{_FEW} keys", f"{plan.many:,} keys", "ratio"], rows))
-    return _compared(plan, timed)
+    return outcome
+
+
+def _evenly(plan: Plan, folders: Sequence[Filled], outcome: Outcome) -> None:
+    """Encrypt under keys drawn from all there are, one folder after the other, round after round."""
+    runs: list[list[Run]] = [[] for _ in folders]
+    with ExitStack() as servers:
+        up = [servers.enter_context(serve(one.data, one.account, *ONE)) for one in folders]
+        # The first round is for what the later ones hold of the rounds before.
+        for number in range(1 + plan.rounds):
+            for server, one, seen in zip(up, folders, runs, strict=True):
+                client = Client(server.url, one.account)
+                drawn = random.choices(one.ids, k=plan.drawn if len(one.ids) > _FEW else _FEW)
+                requests = [
+                    client.signed("encrypt", KeyId=key_id, Plaintext=b"x" * 32) for key_id in drawn
+                ]
+                run = replay(server, requests, connections=_CONNECTIONS, seconds=plan.seconds)
+                if number:
+                    seen.append(run)
+                outcome.errors += run.errors
+        after = [memory(server.workers[0]).resident for server in up]
+    rows = []
+    for one, seen, resident in zip(folders, runs, after, strict=True):
+        ratios = [run.per_second / few.per_second for run, few in zip(seen, runs[0], strict=True)]
+        count = len(one.ids)
+        rows.append(
+            [
+                f"{count:,}",
+                spread([run.per_second for run in seen], ".0f"),
+                spread(ratios),
+                spread([run.cpu for run in seen], ".0f"),
+                f"{resident / 2**20:.0f}",
+                spread(one.starts),
+            ]
+        )
+        if count in LEAST_RATE:
+            outcome.target(
+                f"Encrypt under {count:,} keys used evenly: at least {LEAST_RATE[count]:g} times the rate of {_FEW}",
+                met=median(ratios) >= LEAST_RATE[count],
+                seen=spread(ratios),
+            )
+            outcome.target(
+                f"memory of a worker then: under {MOST_MEMORY >> 20} MiB",
+                met=resident < MOST_MEMORY,
+                seen=f"{resident / 2**20:.0f} MiB",
+            )
+            outcome.target(
+                f"its start: under {MOST_START:g} s",
+                met=median(one.starts) < MOST_START,
+                seen=spread(one.starts),
+            )
+    print("\nEncrypt under keys used evenly\n")
+    titles = ["keys", "a second", "ratio", "worker's CPU, us", "MiB resident", "start, s"]
+    print(table(titles, rows) + "\n")
 
 
 def _compared(plan: Plan, timed: dict[str, tuple[Timed, Timed]]) -> Outcome:

@@ -4,7 +4,9 @@ boto3 makes and signs each request; where it would send it, the bytes are taken 
 leaves to urllib3 (the request line, `Host`, `Accept-Encoding`) is put in front, as urllib3 does.
 """
 
-from collections.abc import Callable, Iterator
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from typing import Any
 
 import boto3
@@ -40,6 +42,7 @@ class Client:
         self._signing = client()
         self._taken: list[bytes] = []
         self._signing.meta.events.register("before-send.kms.*", self._take)
+        self._secret = account.secret
         self._host = url.removeprefix("http://").encode()
 
     def signed(self, operation: str, **parameters: object) -> bytes:
@@ -47,6 +50,35 @@ class Client:
         call: Callable[..., object] = getattr(self._signing, operation)
         call(**parameters)
         return self._taken.pop()
+
+    def signed_like(self, request: bytes, bodies: Iterable[bytes]) -> list[bytes]:
+        """A request of `signed` with each of these bodies in place of its own; fifty times as fast."""
+        head = request.partition(b"\r\n\r\n")[0]
+        headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        low = {name.lower().decode(): value.decode() for name, value in headers.items()}
+        rest, _, _ = headers[b"Authorization"].partition(b"Signature=")
+        scope, names = (
+            part.partition(b"=")[2].rstrip(b", ").decode() for part in rest.split()[1:3]
+        )
+        date, *scoped = scope.split("/")[1:]
+        key = f"AWS4{self._secret}".encode()
+        for part in (date, *scoped):
+            key = hmac.digest(key, part.encode(), "sha256")
+        canonical = "".join(f"{name}:{low[name]}\n" for name in names.split(";"))
+        before = f"AWS4-HMAC-SHA256\n{low['x-amz-date']}\n{'/'.join((date, *scoped))}\n"
+        made = []
+        for each in bodies:
+            asked = f"POST\n/\n\n{canonical}\n{names}\n{sha256(each).hexdigest()}"
+            told = before + sha256(asked.encode()).hexdigest()
+            signature = hmac.digest(key, told.encode(), "sha256").hex().encode()
+            new = {
+                **headers,
+                b"Authorization": rest + b"Signature=" + signature,
+                b"Content-Length": b"%d" % len(each),
+            }
+            lines = [b"POST / HTTP/1.1", *(name + b": " + value for name, value in new.items())]
+            made.append(b"\r\n".join(lines) + b"\r\n\r\n" + each)
+        return made
 
     def _take(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         head = [b"POST / HTTP/1.1", b"Host: " + self._host, b"Accept-Encoding: identity"]

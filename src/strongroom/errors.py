@@ -308,3 +308,7 @@ class Unavailable(Fault):
 
     code = "DependencyTimeoutException"
     status = 503
+
+
+class Undecided(Unavailable):
+    """Nobody knows whether it was made; to be looked at, not to be done again unseen."""

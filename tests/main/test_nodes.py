@@ -3,6 +3,7 @@
 import contextlib
 import json
 import subprocess
+import threading
 import time
 from contextlib import closing
 from http.client import HTTPConnection
@@ -160,3 +161,39 @@ def test_a_node_is_examined(nodes):
 def test_the_address_is_its_owners_alone(nodes):
     for name in ("one", "two"):
         assert (nodes.folder / name / "strongroom.json").stat().st_mode & 0o077 == 0
+
+
+def test_connections_that_break_are_made_again_unseen(nodes):
+    """All of them, three times a second; only what became of a commit nobody can know."""
+    done = threading.Event()
+    broken = 0
+
+    def break_them():
+        nonlocal broken
+        while not done.wait(0.3):
+            nodes.postgresql.do(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'strongroom'"
+            )
+            broken += 1
+
+    breaking = threading.Thread(target=break_them)
+    breaking.start()
+    made, undecided = [], 0
+    try:
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            for here, there in ((nodes.one, nodes.two), (nodes.two, nodes.one)):
+                try:
+                    made.append(here.create_key()["KeyMetadata"]["KeyId"])
+                except ClientError as refused:
+                    assert "Nobody knows" in str(refused), refused
+                    undecided += 1
+                    continue
+                assert encrypts(there, made[-1])
+                there.list_grants(KeyId=made[-1])
+    finally:
+        done.set()
+        breaking.join()
+    assert broken > 5
+    assert len(made) > 20
+    assert undecided < broken

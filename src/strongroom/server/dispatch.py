@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from strongroom.errors import Fault, InternalFailure, NotReady, Unavailable
+from strongroom.errors import Fault, InternalFailure, NotReady, Unavailable, Undecided
 from strongroom.server.exchange import Exchange
 from strongroom.server.http import Answer, Reply, Request
 from strongroom.server.log import Log
@@ -43,6 +43,7 @@ from strongroom.wire.shape import Shape
 
 _MEMORY = Way.MEMORY  # to ask an enumeration for a member takes as long as four comparisons
 _PATIENCE = 5.0  # seconds in which a request is dispatched again when something was lacking
+_SOON = 1.0  # seconds within which a database that breaks off is asked once more
 
 
 class Credential(Interface):
@@ -213,15 +214,14 @@ class Dispatcher:
         try:
             match endpoint.way:
                 case Way.WRITING:
-                    given = await self._write_once_made(
-                        call, lambda books: handler(service.books(books), call, asked)
+                    change = partial(self._write_once_made, call)
+                    given = await self._again_if_safe(
+                        call, change, lambda books: handler(service.books(books), call, asked)
                     )
                 case Way.READING:
-                    work = partial(
-                        self._ledger.reading,
-                        lambda books: handler(service.books(books), call, asked),
+                    given = await self._again_if_safe(
+                        call, self._read, lambda books: handler(service.books(books), call, asked)
                     )
-                    given = await loop.run_in_executor(self._threads.reading, work)
                 case _:
                     work = partial(handler, service.memory, call, asked)
                     given = await loop.run_in_executor(self._threads.writing, work)
@@ -246,6 +246,28 @@ class Dispatcher:
             self._refuse(exchange, fault)
         except Exception as mistake:  # noqa: BLE001 - this is the door
             self._fail(exchange, mistake)
+
+    async def _again_if_safe(
+        self,
+        call: Call,
+        attempt: Callable[[Callable[[Any], Any]], Awaitable[Any]],
+        work: Callable[[Any], Any],
+    ) -> Any:
+        """What an attempt gives, or the next one, if nothing came of the first and that was soon known: all
+        connections break when a database is begun anew, or another takes over.
+        """
+        began = time.perf_counter()
+        try:
+            return await attempt(work)
+        except Unavailable as failure:
+            if isinstance(failure, Undecided) or time.perf_counter() - began > _SOON:
+                raise
+        call.resources.clear()
+        return await attempt(work)
+
+    async def _read(self, work: Callable[[Any], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads.reading, self._ledger.reading, work)
 
     async def _write_once_made(self, call: Call, work: Callable[[Any], Any]) -> Any:
         """What the work gives, which may want something `Slow` first."""

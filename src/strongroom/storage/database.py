@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from strongroom.errors import SetupError, Unavailable
+from strongroom.errors import SetupError, Unavailable, Undecided
 from strongroom.storage.schema import epoch
 
 _CHANNEL = "strongroom"
@@ -206,7 +206,7 @@ class Database:
                 if not self._kind.silent(failure):
                     raise
                 self._look(failure)
-                raise Unavailable(
+                raise Undecided(
                     "The key database went away while this change was being committed. Nobody knows "
                     f"whether it was made ({_name(failure)}); look before you make it again."
                 ) from failure

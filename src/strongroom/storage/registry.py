@@ -46,10 +46,12 @@ DEFAULT_STALENESS = 1.0  # seconds
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _SLOW = 0.010  # seconds that a reading may take on the loop
 _SLOW_FOR = 1.0  # seconds for which it is not tried again
+_SOON = 0.5  # seconds within which a reading that broke off is begun again
 _MISSING_CAPACITY = 1_000  # names known not to exist
 
 Name = TypeVar("Name")
 Value = TypeVar("Value")
+Read = TypeVar("Read")
 Place = tuple[str, str, str]
 """Account, Region, and a key's id or an alias's name."""
 _Found = tuple[Callable[[], None], int]
@@ -264,10 +266,7 @@ class Registry:
         # INVARIANT: the page is looked at before the database, so that a commit in between
         # leaves the two different and is caught up with next time.
         seen, asked = self._page.last_change, monotonic()
-        loop = asyncio.get_running_loop()
-        last, touched = await loop.run_in_executor(
-            self._executor, self._store.changes, self._applied
-        )
+        last, touched = await self._by_another_thread(partial(self._store.changes, self._applied))
         if last < self._applied:
             raise Unavailable("The key database is an older one than it was.")
         if touched is None:
@@ -336,10 +335,22 @@ class Registry:
         await asyncio.shield(reading)
 
     async def _hold(self, read: Callable[[], _Found]) -> None:
-        loop = asyncio.get_running_loop()
-        hold, as_of = await loop.run_in_executor(self._executor, read)
+        hold, as_of = await self._by_another_thread(read)
         if as_of >= self._applied:
             hold()
+
+    async def _by_another_thread(self, read: Callable[[], Read]) -> Read:
+        """What a reading gives, or the next one, if the first soon broke off: all connections do when a database
+        is begun anew, or another takes over.
+        """
+        loop = asyncio.get_running_loop()
+        began = monotonic()
+        try:
+            return await loop.run_in_executor(self._executor, read)
+        except Unavailable:
+            if monotonic() - began > _SOON:
+                raise
+        return await loop.run_in_executor(self._executor, read)
 
     def _read_about(self, key: Key) -> _Found:
         with self._store.reading() as books:
