@@ -72,6 +72,7 @@ def test_users(iam, account):
     iam("delete-user --user-name carol", refused="NoSuchEntity")
 
 
+@pytest.mark.long
 def test_pages(iam):
     for name in ("a", "b", "c", "d", "e"):
         iam(f"create-user --user-name {name}")
@@ -117,6 +118,7 @@ def test_a_waiter_waits_for_what_comes(iam, terminal):
     assert waiting.returncode == 0
 
 
+@pytest.mark.long
 def test_groups(iam, account):
     group = iam("create-group --group-name g --path /team/")["Group"]
     assert group["Arn"] == f"arn:aws:iam::{account}:group/team/g"
@@ -221,7 +223,9 @@ def test_managed_policies(iam, terminal, account):
     iam(f"get-policy {at}", refused="NoSuchEntity")
 
 
-@pytest.mark.parametrize("owner", OWNERS)
+@pytest.mark.parametrize(
+    "owner", [OWNERS[0], *(pytest.param(owner, marks=pytest.mark.long) for owner in OWNERS[1:])]
+)
 def test_policies_of(owner, iam, account):
     trust = "--assume-role-policy-document file://trust.json" if owner == "role" else ""
     iam(f"create-{owner} --{owner}-name it {trust}")
@@ -310,6 +314,7 @@ def test_openid_connect_providers(iam, account):
     iam(f"get-open-id-connect-provider {at}", refused="NoSuchEntity")
 
 
+@pytest.mark.long
 def test_the_account(iam, account):
     alias = f"cli-{account}"
     iam(f"create-account-alias --account-alias {alias}")

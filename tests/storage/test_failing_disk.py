@@ -148,8 +148,10 @@ def failing(tmp_path, shim):
 
 @pytest.mark.parametrize(
     ("which", "changes"),
-    [("strongroom.db-wal", 1), ("strongroom.db", 250)],
-    ids=["commit", "checkpoint"],
+    [
+        pytest.param("strongroom.db-wal", 1, id="commit"),
+        pytest.param("strongroom.db", 250, id="checkpoint", marks=pytest.mark.long),
+    ],
 )
 def test_all_workers_are_replaced_and_what_was_answered_is_there(failing, which, changes):
     failing.start("--workers", "2")
@@ -205,6 +207,7 @@ def test_while_the_disk_fails_it_is_not_ready_and_does_not_spin(failing):
     failing.require_everything()
 
 
+@pytest.mark.long
 def test_nor_does_it_start_then(failing):
     for which in ("strongroom.db-wal", "data.anchor", ".jsonl.begun"):
         failing.fail("*" + which)
@@ -236,6 +239,7 @@ def test_a_record_that_did_not_reach_the_disk_was_not_answered(failing):
     failing.require_everything()
 
 
+@pytest.mark.long
 def test_a_log_that_may_not_have_reached_the_disk_is_not_anchored(failing):
     """It goes on in a new file."""
     failing.start("--workers", "1")

@@ -235,9 +235,9 @@ def life(place, empty, seeds, changes, count, **pragmas):
 
 
 def test_what_was_acknowledged_outlasts_a_power_cut(place, empty):
-    found, states = life(place, empty, range(6), changes=40, count=100)
+    found, states = life(place, empty, range(3), changes=40, count=100)
     assert found == []
-    assert states == 600
+    assert states == 300
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -293,7 +294,9 @@ def _row(key: Key) -> dict[str, Cell]:
 
 def key_of(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
     """A key of its row and the secrets of its material, by their ids."""
-    account, region, key_id, spec = row["account"], row["region"], row["key_id"], row["spec"]
+    # Many keys are held at a time, and these texts are the same in most of them.
+    account, region, spec = intern(row["account"]), intern(row["region"]), intern(row["spec"])
+    key_id = row["key_id"]
     current = row["current_material"]
     if current not in secrets and row["origin"] != Origin.EXTERNAL:
         raise Tampered(f"the current material of key {key_id} is gone")
@@ -315,7 +318,7 @@ def key_of(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
         state=KeyState(row["state"]),
         description=row["description"],
         created=row["created"],
-        policy=row["policy"],
+        policy=intern(row["policy"]),
         principals={} if row["principals"] == "{}" else json.loads(row["principals"]),
         deletion_date=row["deletion_date"],
         deletion_window_days=row["deletion_window_days"],
