@@ -180,3 +180,12 @@ def test_durability_is_as_promised(sqlite):
             ("secure_delete", 1),
         ):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_the_log_does_not_grow_with_what_is_written_at_once(sqlite, tmp_path):
+    with sqlite.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE large (x)")
+    for _ in range(60):
+        with sqlite.writing() as connection:
+            connection.exec_driver_sql("INSERT INTO large VALUES (randomblob(1048576))")
+    assert (tmp_path / "strongroom.db-wal").stat().st_size < 16 << 20

@@ -302,12 +302,14 @@ class _Sqlite:
         "temp_store=MEMORY",
         "cache_size=-4096",  # KiB for each connection
         "wal_autocheckpoint=0",
+        "journal_size_limit=4194304",  # bytes that the log is cut to when it is begun anew
     )
     _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
     driver: Any = sqlite3
     at_hand = True
     _LOSS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
     _CHECKPOINT_EVERY = 100  # commits, of some ten pages each
+    _CHECKPOINT_AFTER = 8 << 20  # bytes of the log
 
     def __init__(self, file: Path) -> None:
         self._log = file.with_name(file.name + "-wal")
@@ -367,7 +369,8 @@ class _Sqlite:
 
     def tidy(self, connection: Connection) -> None:
         self._commits += 1
-        if self._commits % self._CHECKPOINT_EVERY == 0:
+        long = _size(self._log) > self._CHECKPOINT_AFTER
+        if long or self._commits % self._CHECKPOINT_EVERY == 0:
             self._checkpoint(connection, "PASSIVE")
 
     def _checkpoint(self, connection: Connection, how: str) -> None:
@@ -584,6 +587,13 @@ class _Listening(threading.Thread):
     def end(self) -> None:
         self._ending.set()
         self.join(_PATIENCE)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # what was committed is committed, whatever is the matter here
+        return 0
 
 
 def _write_again(file: Path) -> None:
