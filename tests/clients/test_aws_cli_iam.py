@@ -184,6 +184,7 @@ def test_roles(iam, terminal, account):
     assert iam("list-roles") == {"Roles": []}
 
 
+@pytest.mark.long
 def test_managed_policies(iam, terminal, account):
     made = iam(
         "create-policy --policy-name p --path /team/ --description reads "
@@ -260,6 +261,7 @@ def test_policies_of(owner, iam, account):
     iam(f"delete-{owner} {at}")
 
 
+@pytest.mark.long
 def test_access_keys(iam, terminal):
     iam("create-user --user-name alice")
     made = iam(
@@ -286,6 +288,7 @@ def test_access_keys(iam, terminal):
     assert iam("list-access-keys --user-name alice") == {"AccessKeyMetadata": []}
 
 
+@pytest.mark.long
 def test_openid_connect_providers(iam, account):
     thumbprint = "0123456789abcdef0123456789abcdef01234567"
     arn = iam(

@@ -165,6 +165,7 @@ def test_every_place_that_is_named_is_mounted(became):
             assert any(path.startswith(mount + "/") for mount in mounts), path
 
 
+@pytest.mark.long
 def test_nodes_join_at_once_and_again(chart, tmp_path, monkeypatch, postgresql):
     _, (joining, _) = containers(chart["became"][0])
     [script] = joining["args"]

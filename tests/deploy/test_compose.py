@@ -90,6 +90,7 @@ def test_the_commands_are_ours(name):
             assert secret in SERVICES[name]["secrets"]
 
 
+@pytest.mark.long
 def test_what_is_done_once_is_done_once(tmp_path, postgresql):
     """`first` makes the installation and `second` its node; when they are run again nothing changes."""
     there = Elsewhere(tmp_path, postgresql.new())

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from tests.conftest import init, start
 from tests.deploy.conftest import ROOT
 
@@ -74,6 +75,7 @@ def test_it_runs_as_nobody_in_particular():
     assert not [line for line in last if line.startswith(("ARG", "ADD"))]
 
 
+@pytest.mark.long
 def test_whether_it_is_ready(tmp_path, certificate):
     cert, key = certificate
     [check] = [line for line in instructions() if line.startswith("HEALTHCHECK")]

@@ -138,7 +138,7 @@ def test_backups_while_many_write_are_each_of_one_moment(strongroom, tmp_path, f
         for thread in threads:
             thread.start()
         counts = []
-        for number in range(3):
+        for number in range(2):
             before = len(made)
             to = tmp_path / f"backup-{number}"
             assert strongroom("backup", "--data", folder, "--to", to).code == 0
@@ -182,6 +182,7 @@ def test_a_backup_that_has_the_root_key_under_a_passphrase(
     assert listed.out.startswith(ACCOUNT)
 
 
+@pytest.mark.long
 def test_a_folder_under_a_passphrase(strongroom, tmp_path, folder):
     words = {"STRONGROOM_PASSPHRASE": PASSPHRASE}
     assert strongroom("init", "--data", folder, "--passphrase", **words).code == 0
@@ -200,6 +201,7 @@ def test_a_folder_under_a_passphrase(strongroom, tmp_path, folder):
     assert strongroom("account", "list", "--data", tmp_path / "s", **words).code == 0
 
 
+@pytest.mark.long
 def test_a_folder_whose_root_key_is_shared_out(strongroom, tmp_path, folder, credential):
     assert (
         strongroom("seal", "--data", folder, "--to-shares", "2:3", "--into", tmp_path / "s").code
@@ -267,6 +269,7 @@ def test_a_backup_that_is_not_whole_or_of_another_root_key(
     assert strongroom("restore", "--from", file, "--data", data).code == 0
 
 
+@pytest.mark.long
 def test_where_there_is_something_already(strongroom, tmp_path, folder, credential, postgresql):
     file = backed_up(strongroom, folder, tmp_path / "b")
     refused = strongroom("backup", "--data", folder, "--to", file).sentence
@@ -412,6 +415,7 @@ def test_moved_to_postgresql_and_back(strongroom, tmp_path, folder, credential, 
     assert strongroom("verify", "--data", folder).code == 0
 
 
+@pytest.mark.long
 def test_moves_that_are_refused_change_nothing(
     strongroom, tmp_path, folder, credential, postgresql
 ):

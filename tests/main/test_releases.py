@@ -131,6 +131,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("backup")
 def test_two_releases_on_one_database(tmp_path, monkeypatch):
     """Node by node: the later one adds a table, the one after that takes away what nobody reads any more."""

@@ -81,7 +81,9 @@ def put_back(copy, folder, what):
         shutil.copytree(copy / "audit", folder / "audit")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_an_older_copy_is_refused_unless_it_is_meant(strongroom, tmp_path, folder, credential, how):
     copy = tmp_path / "copy"
     with Served(folder, credential, how=how) as kms:

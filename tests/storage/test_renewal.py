@@ -145,6 +145,9 @@ class Dying(Store):
         return super().writing()
 
 
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("in_postgresql", marks=pytest.mark.long)], indirect=True
+)
 def test_at_whatever_point_it_ends_all_goes_on(store, root, backing, kept, monkeypatch):
     """Another process, which had the old key in memory, reads and writes meanwhile."""
     monkeypatch.setattr(renewal, "_AT_ONCE", 1)
@@ -246,7 +249,7 @@ def test_servers_are_not_disturbed(tmp_path):
     try:
         for thread in threads:
             thread.start()
-        for _ in range(3):
+        for _ in range(2):
             rotated = subprocess.run(
                 [*STRONGROOM, "rotate", "--data", data], capture_output=True, text=True, check=False
             )
