@@ -131,6 +131,19 @@ class Server:
         """Be the primary."""
         self.do("SELECT pg_promote()")
 
+    @contextlib.contextmanager
+    def hanging(self):
+        """It neither answers nor hangs up meanwhile."""
+        server = psutil.Process(self._process.pid)
+        stopped = [server, *server.children()]
+        for each in stopped:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in stopped:
+                each.resume()
+
     def kill(self):
         """As a crash does: SIGKILL to the server and all that it started."""
         children = psutil.Process(self._process.pid).children()

@@ -143,6 +143,7 @@ def test_groups(iam, account):
     assert iam("list-groups") == {"Groups": []}
 
 
+@pytest.mark.long
 def test_roles(iam, terminal, account):
     role = iam(
         "create-role --role-name r --path /team/ --description reads --max-session-duration 7200 "

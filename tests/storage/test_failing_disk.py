@@ -187,6 +187,7 @@ def test_a_server_of_one_worker_ends(failing):
     failing.require_everything()
 
 
+@pytest.mark.long
 def test_while_the_disk_fails_it_is_not_ready_and_does_not_spin(failing):
     failing.start("--workers", "2")
     assert failing.create()

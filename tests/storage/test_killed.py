@@ -90,7 +90,7 @@ def mortal():
 
 
 def test_nor_on_postgresql_which_dies_too(tmp_path, mortal):
-    loop(tmp_path, cycles=3, database=mortal)
+    loop(tmp_path, cycles=4, database=mortal)
 
 
 @pytest.mark.long

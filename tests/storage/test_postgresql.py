@@ -5,18 +5,20 @@ import select
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 
 import pytest
 from keeping import HERE, NOW, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
+from sqlalchemy import update
 from tests.postgresql import Server, name_of
 
 from strongroom import jobs
-from strongroom.errors import Unavailable, Validation
+from strongroom.errors import Unavailable, Undecided, Validation
 from strongroom.keys import rotation
 from strongroom.keys.states import KeyState
-from strongroom.storage import changes
+from strongroom.storage import changes, schema
+from strongroom.storage import database as database_module
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.migrations import migrate
 from strongroom.storage.page import Page
@@ -388,3 +390,42 @@ def test_a_character_that_one_of_them_cannot_keep_is_refused_by_both(store, back
     kept = keep_key(store, backing, description="ab \U0001f511 \ufffe\x01")
     with store.reading() as books:
         assert books.key(*HERE, kept.id).description == kept.description
+
+
+def test_a_server_that_hangs_is_given_up(postgresql, root, backing, monkeypatch):
+    """It does not close its connections: nobody but us says that time is up."""
+    monkeypatch.setattr(database_module, "_LAST_PATIENCE", 0.5)
+    server, template = postgresql
+    address = f"{server.copy(template)}&connect_timeout=2"
+    with closing(Database(address)) as database:
+        store = Store(database, root, Page.blank())
+        key = keep_key(store, backing)
+        place = key.account, key.region, key.id
+        with server.hanging():
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match="did not answer"):
+                store.changes(0)
+            with pytest.raises(Unavailable, match="did not answer"):
+                store.key(*place)
+            assert time.monotonic() - began < 15  # each tries a new connection, for 2 seconds
+        assert store.key(*place).key == key
+        keep_key(store, backing)
+
+
+def test_a_commit_that_a_server_hangs_in_is_told_as_undecided(
+    postgresql, root, backing, monkeypatch
+):
+    monkeypatch.setattr(database_module, "_LAST_PATIENCE", 0.5)
+    server, template = postgresql
+    with closing(Database(server.copy(template))) as database, ExitStack() as stack:
+        store = Store(database, root, Page.blank())
+        key = keep_key(store, backing)
+        with (
+            pytest.raises(Undecided, match="Nobody knows"),
+            stack,
+            database.writing() as connection,
+        ):
+            connection.execute(update(schema.keys).values(description="x"))
+            stack.enter_context(server.hanging())
+        assert store.changes(0)
+        assert key

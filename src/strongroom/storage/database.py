@@ -18,10 +18,11 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -44,6 +45,7 @@ from strongroom.storage.schema import epoch
 
 _CHANNEL = "strongroom"
 _PATIENCE = 10  # seconds: for the lock of who writes, and for one statement
+_LAST_PATIENCE = 2 + _PATIENCE  # seconds: for a server that does not say itself that time is up
 _CONNECTIONS = 4  # of a worker: two read, one writes
 _LOST = "The disk did not keep what was written to the key database."
 
@@ -433,7 +435,7 @@ class _Postgresql:
                 f"the database's address is not understood: {_without(str(failure), url)}"
             ) from None
         self.driver: Any = psycopg
-        self._connect = partial(psycopg.connect, **{**_POSTGRESQL_UNLESS_SAID, **said})
+        self._connect = partial(_patient().connect, **{**_POSTGRESQL_UNLESS_SAID, **said})
         engine = create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
@@ -542,6 +544,36 @@ def _detached(engine: Engine) -> Any:
     connection = pooled.driver_connection
     pooled.detach()
     return connection
+
+
+def _patient() -> Any:
+    """A connection that does not wait for ever for a server that neither answers nor hangs up: one that is
+    stopped, or that the network has cut off, where the kernel still says that all is well.
+    """
+    import psycopg
+
+    class Patient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+            return super().wait(self._soon(gen), *arguments, **named)
+
+        def _soon(self, gen: Any) -> Generator[Any, Any, Any]:
+            """The same, as long as its time is not up; psycopg looks in every tenth of a second."""
+            until = monotonic() + _LAST_PATIENCE
+            try:
+                wanted = next(gen)
+            except StopIteration as ended:
+                return ended.value
+            while True:
+                ready = yield wanted
+                if not ready and monotonic() > until:
+                    self.close()
+                    raise psycopg.OperationalError("there is no answer")
+                try:
+                    wanted = gen.send(ready)
+                except StopIteration as ended:
+                    return ended.value
+
+    return Patient
 
 
 class _Listening(threading.Thread):
