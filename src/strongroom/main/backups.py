@@ -27,6 +27,7 @@ from strongroom.keys.rotation import DAY
 from strongroom.keys.witness import Witness
 from strongroom.main.continuity import require_continuity
 from strongroom.main.foundation import anchor_outside, open_store
+from strongroom.main.sealing import opened
 from strongroom.services.kms.deletion import SHORTEST_DAYS
 from strongroom.storage import backup, totals
 from strongroom.storage.anchor import Anchor, taken
@@ -36,7 +37,7 @@ from strongroom.storage.database import Database
 from strongroom.storage.folder import Folder
 from strongroom.storage.migrations import require_own
 from strongroom.storage.page import Page
-from strongroom.storage.rootkey import RootKeyError, sync_folder
+from strongroom.storage.rootkey import RootKeyError, new_private, sync_folder
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener, Seal, in_file, open_sealed, signed, under_passphrase
 from strongroom.storage.store import Store
@@ -64,9 +65,7 @@ def back_up(
     under that one.  `log` says whether the audit log is.  BackupError, with nothing left behind, if there
     is a file already, or if the database is of another release.
     """
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     seal = _shown(folder.seal, root, new_passphrase)
     with (
         _new_file(to) as file,
@@ -128,8 +127,7 @@ def _new_file(to: Path | None) -> Iterator[BinaryIO]:
         raise BackupError(f"there is something at `{to}` already; name a new file with --to")
     part = to.with_name(f".{to.name}.{os.getpid()}")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+        with os.fdopen(new_private(part), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -19,6 +19,7 @@ from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey, audit_key
 from strongroom.keys.sealing import Tampered
 from strongroom.main.continuity import anchored, discontinuities
+from strongroom.main.sealing import opened
 from strongroom.storage.anchor import AnchorError
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
@@ -71,9 +72,7 @@ def examine(data: Path, opener: Opener) -> Iterator[Finding]:
 
 def verify_everything(data: Path, opener: Opener) -> Iterator[Finding]:
     """Whether the database and the audit log are as they were written, all there, and the latest."""
-    harden()
-    folder = Folder(data.absolute())
-    yield from _as_written(folder, folder.open_root_key(opener))
+    yield from _as_written(*opened(data, opener))
 
 
 def _as_written(folder: Folder, root: RootKey) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.witness import Witness
 from strongroom.main.continuity import anchored, require_continuity
-from strongroom.main.sealing import file_outside
+from strongroom.main.sealing import file_outside, opened
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor, AnchorError, taken
@@ -91,7 +91,7 @@ def _new_anchor(folder: Folder, anchor: Path | None) -> Path:
 def anchor_outside(folder: Folder, anchor: Path | None) -> Path:
     """Where a folder's anchor is to be; AnchorError if that is in the folder."""
     file = (anchor or default_anchor(folder.path)).absolute()
-    if file.resolve().is_relative_to(folder.path.resolve()):
+    if folder.holds(file):
         raise AnchorError(
             f"the anchor `{file}` would lie in the data folder, and be put back with an older copy of it; "
             "name a place outside with --anchor"
@@ -149,9 +149,7 @@ class AccountExists(SetupError):
 @contextmanager
 def administered(data: Path, opener: Opener) -> Iterator[Store]:
     """The store of a data folder, to be read, whether or not a server runs on it."""
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     with closing(open_store(folder.database, root, Page.blank())) as store:
         yield store
 
@@ -162,9 +160,7 @@ def changed(data: Path, opener: Opener) -> Iterator[Store]:
 
     What is changed here a running server knows within a quarter of a second, for it looks.
     """
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     with (
         anchored(folder, root, None, make=True) as anchor,
         closing(open_store(folder.database, root, Page.blank(), anchor, durable=True)) as store,
@@ -195,9 +191,7 @@ def bring_up(data: Path, opener: Opener) -> tuple[str | None, str]:
     """Bring a folder's database to this release's tables, whether or not nodes run on it; from which revision
     to which.
     """
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     with closing(Database(folder.database)) as database:
         database.require()
         before = revision(database)

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from strongroom.harden import harden
 from strongroom.keys.witness import Witness
 from strongroom.main.continuity import anchored, require_continuity
+from strongroom.main.sealing import opened
 from strongroom.storage import copying, totals
 from strongroom.storage.database import Database, DatabaseError
-from strongroom.storage.folder import Folder
 from strongroom.storage.migrations import migrate, require_own
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener
@@ -26,9 +25,7 @@ def move(data: Path, opener: Opener, address: str | None) -> int:
     FolderInUse if the folder is being served.  SetupError, with nothing changed, if there is something
     where it is to go, if it is an older copy, or if a row is not as it was written.
     """
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     was = folder.database
     where = folder.file if address is None else address
     if isinstance(was, Path) and isinstance(where, Path):

@@ -4,7 +4,6 @@ The key stays the same, so nothing in the database is touched.  What opened it b
 of `strongroom.json` still, and a key file that is left still is the key.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from strongroom.storage.shares import Share, ShareError
 
 def seal_in_file(data: Path, opener: Opener, to: Path) -> None:
     """Keep the root key in a new file, outside the folder; RootKeyError if there is one at `to`."""
-    folder, root = _opened(data, opener)
+    folder, root = opened(data, opener)
     path = file_outside(folder, to)
     rootkey.write_file(path, root)
     _reseal(folder, root, in_file(path), Opener())
@@ -35,7 +34,7 @@ def seal_in_file(data: Path, opener: Opener, to: Path) -> None:
 
 def seal_under_passphrase(data: Path, opener: Opener, passphrase: Callable[[], str]) -> None:
     """Keep the root key in the folder's description, under a new passphrase."""
-    folder, root = _opened(data, opener)
+    folder, root = opened(data, opener)
     new = passphrase()
     _reseal(folder, root, under_passphrase(root, new), Opener(passphrase=lambda: new))
 
@@ -45,9 +44,9 @@ def seal_among(data: Path, opener: Opener, wanted: int, count: int, to: Path) ->
 
     ShareError if it cannot be split so, or if there is something at `to`.
     """
-    folder, root = _opened(data, opener)
+    folder, root = opened(data, opener)
     place = to.absolute()
-    if place.resolve().is_relative_to(folder.path.resolve()):
+    if folder.holds(place):
         raise ShareError(
             f"`{place}` would lie in the data folder that the shares open; name a place outside"
         )
@@ -67,7 +66,7 @@ def seal_among(data: Path, opener: Opener, wanted: int, count: int, to: Path) ->
 def file_outside(folder: Folder, root_key: Path) -> Path:
     """Where a root key's file is to be; RootKeyError if that is in the folder it seals."""
     path = root_key.absolute()
-    if path.resolve().is_relative_to(folder.path.resolve()):
+    if folder.holds(path):
         raise RootKeyError(
             f"the root key `{path}` would lie in the data folder that it seals, and be "
             "stolen with it; name a place outside with --root-key"
@@ -75,7 +74,8 @@ def file_outside(folder: Folder, root_key: Path) -> Path:
     return path
 
 
-def _opened(data: Path, opener: Opener) -> tuple[Folder, RootKey]:
+def opened(data: Path, opener: Opener) -> tuple[Folder, RootKey]:
+    """A data folder and its root key, in a process that is hardened first.  SetupError as both say."""
     harden()
     folder = Folder(data.absolute())
     return folder, folder.open_root_key(opener)
@@ -90,9 +90,5 @@ def _reseal(folder: Folder, root: RootKey, seal: Seal, opener: Opener) -> None:
 
 def _hand_out(place: Path, share: Share) -> Path:
     path = place / f"share-{share.number}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-        file.write(f"{share}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    rootkey.write_durably(rootkey.new_private(path), f"{share}\n")
     return path

@@ -19,6 +19,7 @@ from strongroom.harden import harden
 from strongroom.issuers.sources import sources
 from strongroom.main import seeding
 from strongroom.main.foundation import continued, lay_throw_away, open_store
+from strongroom.main.sealing import opened
 from strongroom.main.worker import Settings, ignore_signals, run_worker
 from strongroom.server.limits import Limits
 from strongroom.server.log import to_stderr
@@ -77,9 +78,7 @@ def serve_folder(
     key_quota: int,
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
-    harden()
-    folder = Folder(data.absolute())
-    root = folder.open_root_key(opener)
+    folder, root = opened(data, opener)
     settings = Settings(
         folder=folder.path,
         database=folder.database,

@@ -65,6 +65,10 @@ class Folder:
     def metrics(self) -> Path:
         return self.path / "metrics"
 
+    def holds(self, path: Path) -> bool:
+        """Whether a path leads into the folder, by whatever links."""
+        return path.resolve().is_relative_to(self.path.resolve())
+
     # Coming to be
 
     def require_unused(self) -> None:
@@ -125,12 +129,8 @@ class Folder:
         temporary = self.path / "strongroom.json.new"
         temporary.unlink(missing_ok=True)
         # Its owner's alone: an address may have a password in it.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o600), "w") as file:
-            json.dump(description, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
+        text = json.dumps(description, indent=2) + "\n"
+        rootkey.write_durably(rootkey.new_private(temporary), text)
         temporary.rename(self.description)
         rootkey.sync_folder(self.path)
         rootkey.sync_folder(self.path.parent)

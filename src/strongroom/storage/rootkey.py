@@ -49,7 +49,7 @@ def write_file(path: Path, root: RootKey) -> None:
     line = f"{_TAG} {base64.b64encode(root).decode()} {digest}\n"
     try:
         _make_folder(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = new_private(path)
     except FileExistsError:
         raise RootKeyError(
             f"there is a file at `{path}` already; a root key is never written over another: "
@@ -60,11 +60,21 @@ def write_file(path: Path, root: RootKey) -> None:
             f"the root key file `{path}` cannot be made: {failure.strerror}; name another place "
             "with --root-key"
         ) from None
+    write_durably(descriptor, line)
+    sync_folder(path.parent)
+
+
+def new_private(path: Path) -> int:
+    """A descriptor of a new file that is its owner's alone.  Raises: FileExistsError, OSError."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def write_durably(descriptor: int, content: str) -> None:
+    """Write a text, have it on the disk, and close the descriptor.  Raises: OSError."""
     with os.fdopen(descriptor, "w") as file:
-        file.write(line)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(path.parent)
 
 
 def _make_folder(folder: Path) -> None:

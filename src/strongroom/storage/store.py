@@ -146,10 +146,6 @@ class Store:
 
         return self._database.listen(heard, told)
 
-    def require_durable(self) -> None:
-        """See `Database.require_durable`."""
-        self._database.require_durable()
-
     def forget_deleted(self) -> None:
         """See `Database.forget_deleted`."""
         self._database.forget_deleted()
