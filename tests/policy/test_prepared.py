@@ -1,8 +1,11 @@
 """What is settled before a request comes, where chance alone would seldom look."""
 
 from asking import ALICE, DELEGATES, KEY, ROLE, ROOT, allow, policy
+from hypothesis import given
+from hypothesis import strategies as st
 from test_properties import read
 
+from strongroom.policy import glob
 from strongroom.policy.decide import prepare
 
 BOUND = {"EncryptionContextSubset": {"App": "web"}}
@@ -48,3 +51,55 @@ def test_a_condition_is_settled_only_with_its_variables():
     assert prepared(ALICE, tag, **case).decide(WEB | tag).allows
     assert prepared(ALICE, WEB | tag, **case).settled.allows
     assert not prepared(ALICE, OTHER | tag, **case).settled.allows
+
+
+# Which keys it is
+
+
+def narrow(resource, principal=ALICE, **case):
+    statement = allow(principal=principal) | {"Resource": resource}
+    return prepared(principal, resource_policy=policy(statement), **case).narrow
+
+
+def test_a_policy_tells_keys_apart_if_it_names_some():
+    start = KEY.rpartition("/")[0]
+    for same in ("*", f"{start}/*", "arn:aws:kms:*", "arn:aws:kms:*:*:key/*", f"{start[:-4]}*"):
+        assert not narrow(same), same
+    for never in ("arn:aws:s3:::b/*", start.replace(":key", ":alias/*"), "arn:aws:kms:eu-x-1:*"):
+        assert not narrow(never), never
+    for apart in (KEY, KEY[:-1] + "*", f"{start}/1*", "arn:aws:kms:*:*:key/1*", KEY[:-1] + "?"):
+        assert narrow(apart), apart
+    assert narrow([f"{start}/*", KEY])
+    assert narrow(start + "/${aws:username}")
+    # A statement that is not about the caller, or the action, tells nothing apart.
+    elsewhere = allow("kms:Encrypt", principal=ALICE) | {"Resource": KEY}
+    assert not prepared(ALICE, resource_policy=policy(allow(principal=ALICE), elsewhere)).narrow
+
+
+IDS = st.text("0123abef-", min_size=36, max_size=36)
+PIECES = st.sampled_from(
+    [
+        "arn:aws:kms:",
+        "r-1:",
+        "r-1",
+        "111122223333",
+        ":",
+        "key/",
+        "key",
+        "/",
+        "0",
+        "ab",
+        "*",
+        "?",
+        "-",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=9).map("".join), IDS, IDS)
+def test_what_does_not_tell_keys_apart_is_true_of_all_or_of_none(text, one, other):
+    stem = "arn:aws:kms:r-1:111122223333:key/"
+    pattern = glob.tokens(text)
+    if not glob.tells_apart(pattern, stem):
+        matches = glob.resource(pattern)
+        assert matches(stem + one) == matches(stem + other)

@@ -1302,3 +1302,33 @@ def test_a_grant_of_asymmetric_uses(own):
     user.get_public_key(KeyId=key)
     with pytest.raises(ClientError, match="not authorized to perform: kms:Verify"):
         user.verify(**asked, Signature=b"x")
+
+
+# Many keys with the same policy
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_holds_for_one_key_does_not_hold_for_its_like(own, first):
+    """Decisions are kept for keys that nothing tells apart, and only for those."""
+    arns = [own.kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+    one, two = arns[first], arns[1 - first]
+    some = own.client("kms", own.user("some", allow("kms:Encrypt", one)))
+    some.encrypt(KeyId=one, Plaintext=b"x")
+    denial(lambda: some.encrypt(KeyId=two, Plaintext=b"x"))
+    some.encrypt(KeyId=one, Plaintext=b"x")
+    but = own.client(
+        "kms", own.user("but", allow("kms:*"), {**allow("kms:Encrypt", one), "Effect": "Deny"})
+    )
+    denial(lambda: but.encrypt(KeyId=one, Plaintext=b"x"))
+    but.encrypt(KeyId=two, Plaintext=b"x")
+    blob = but.generate_data_key(KeyId=one, KeySpec="AES_256")["CiphertextBlob"]
+    assert but.decrypt(CiphertextBlob=blob)["KeyId"] == one
+    every = own.client(
+        "kms", own.user("every", allow("kms:Encrypt", one.rpartition("/")[0] + "/*"))
+    )
+    for arn in arns:
+        every.encrypt(KeyId=arn, Plaintext=b"x")
+    # One of them gets a policy of its own, and is another matter from then on.
+    own.kms.put_key_policy(KeyId=one, Policy=policy(to(own.root, "kms:Put*")))
+    denial(lambda: every.encrypt(KeyId=one, Plaintext=b"x"))
+    every.encrypt(KeyId=two, Plaintext=b"x")

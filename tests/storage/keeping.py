@@ -50,7 +50,7 @@ def keep_key(store, backing, place=HERE, **change):
         description="",
         policy="{}",
     )
-    key = replace(key, **change)
+    key = key.but(**change)
     with store.writing() as books:
         books.add_key(key)
     return key

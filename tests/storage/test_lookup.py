@@ -1,7 +1,5 @@
 """A key by one statement is what it is by many, or is left to those."""
 
-from dataclasses import replace
-
 import pytest
 from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_key
 from sqlalchemy import inspect, select, text, update
@@ -64,7 +62,7 @@ def left(store, backing):
     several = keep_key(store, backing, multi_region=True)
     with store.writing() as books:
         books.add_replica(
-            several, replace(several, region="test-3", arn=several.arn_in("test-3"), version=1)
+            several, several.but(region="test-3", arn=several.arn_in("test-3"), version=1)
         )
     empty = keep_key(store, backing, origin=Origin.EXTERNAL, current_id=b"", materials={})
     return [several, empty]
@@ -88,7 +86,7 @@ def test_the_same_key(store, kept, left, monkeypatch):
     monkeypatch.setattr(Store, "reading", None)
     for key in kept:
         assert of(store, key).key.id == key.id
-    missing = replace(kept[0], id="00000000-0000-0000-0000-000000000000")
+    missing = kept[0].but(id="00000000-0000-0000-0000-000000000000")
     assert of(store, missing).key is None
     for key in left:
         with pytest.raises(TypeError):

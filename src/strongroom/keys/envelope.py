@@ -22,10 +22,10 @@ refused.  Grammar and vectors: docs/formats/ciphertext.md.
 """
 
 import os
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Self
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -46,17 +46,25 @@ _LABEL = b"strongroom/v1/message"
 _FORMS = (0, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(msgspec.Struct, frozen=True, gc=False, eq=False):
     """One generation of a key's secret, which stays out of `repr`, so out of logs."""
 
     id: bytes  # 32 bytes
-    secret: bytes = field(repr=False)  # 32 bytes
-    kdf: Kdf = field(repr=False, compare=False)
+    secret: bytes  # 32 bytes
+    kdf: Kdf
 
     @classmethod
     def of(cls, material_id: bytes, secret: bytes) -> Self:
-        return cls(material_id, secret, Kdf(secret))
+        return cls(material_id, secret, Kdf.of(secret))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Material) and (self.id, self.secret) == (other.id, other.secret)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"Material({self.id.hex()})"
 
 
 class Named(NamedTuple):
@@ -74,7 +82,7 @@ def parse(blob: bytes) -> Named:
         or blob[_FORM_AT] not in _FORMS
     ):
         raise InvalidCiphertext
-    return Named(_key_id_text(blob[_FORM_AT:_MATERIAL_AT]), blob[_MATERIAL_AT:_SALT_AT])
+    return Named(key_id_text(blob[_FORM_AT:_MATERIAL_AT]), blob[_MATERIAL_AT:_SALT_AT])
 
 
 def seal(key_id: bytes, material: Material, plaintext: bytes, context: bytes) -> bytes:
@@ -111,7 +119,8 @@ def key_id_bytes(key_id: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _key_id_text(key_id: bytes) -> str:
+def key_id_text(key_id: bytes) -> str:
+    """What `key_id_bytes` was given."""
     digits = key_id[1:].hex()
     if key_id[0] == 1:
         return "mrk-" + digits

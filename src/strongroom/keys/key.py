@@ -1,8 +1,10 @@
 """A key as the services see it: one immutable value, from its row and its materials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, Self
+
+import msgspec
 
 from strongroom.arn import Arn, partition_of
 from strongroom.errors import UnsupportedOperation
@@ -22,9 +24,34 @@ class About(NamedTuple):
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A KMS key.  Times are seconds since the epoch."""
+class Profile(NamedTuple):
+    """What a decision asks of a key beside its ARN, its aliases and its tags.
+
+    Most keys of an account in a Region have the same, so what was decided of one holds for many.
+    """
+
+    account: str
+    region: str
+    manager: Manager
+    spec: str
+    usage: Usage
+    origin: Origin
+    multi_region_type: Literal["PRIMARY", "REPLICA"] | None
+    policy: str
+    principals: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=4_096)
+def _profile(*parts: object) -> Profile:
+    """Equal ones are the same object, as long as they are in use: it is looked up by its identity."""
+    return Profile(*parts)  # type: ignore[arg-type]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A KMS key.  Times are seconds since the epoch.
+
+    Many are held at a time: neither it nor what is in it is anything that the garbage collector need look through.
+    """
 
     account: str
     region: str
@@ -40,7 +67,7 @@ class Key:
     description: str
     created: float
     policy: str  # the document of the policy named `default`
-    principals: Mapping[str, str] = field(default_factory=dict)
+    principals: Mapping[str, str] = {}
     """Users' and roles' ARNs in `policy`, to their unique ids when it was written."""
     deletion_date: float | None  # while PendingDeletion
     deletion_window_days: int | None
@@ -48,7 +75,7 @@ class Key:
     on_demand_rotations: int
     current_id: bytes
     """Of the material that is used from now on; nothing, if none was ever imported."""
-    materials: Mapping[bytes, Material] = field(repr=False)
+    materials: Mapping[bytes, Material]
     """Of a symmetric key: every generation that is here, by its id, the first one first."""
     private: Private | None = None
     """Of any other key: its secret, if that is here."""
@@ -57,6 +84,29 @@ class Key:
     imports: tuple[Import, ...] = ()
     """Of a key of origin EXTERNAL, the first one first."""
     version: int  # of the row; rises with every change
+    profile: Profile = None  # type: ignore[assignment]  # of what is above
+
+    def __post_init__(self) -> None:
+        profile = _profile(
+            self.account,
+            self.region,
+            self.manager,
+            self.spec,
+            self.usage,
+            self.origin,
+            ("REPLICA" if self.is_replica else "PRIMARY") if self.multi_region else None,
+            self.policy,
+            tuple(self.principals.items()),
+        )
+        msgspec.structs.force_setattr(self, "profile", profile)
+
+    def __repr__(self) -> str:
+        """Its secrets are not in it."""
+        return f"Key({self.arn!r}, {self.spec}, {self.state})"
+
+    def but(self, **change: Any) -> Self:
+        """The same key with these members otherwise."""
+        return msgspec.structs.replace(self, **change)
 
     @property
     def enabled(self) -> bool:

@@ -44,7 +44,7 @@ def who_can(authority: Authority, action: str, key: Key, given: Context) -> Told
         identities = list(authority.identities(account))
         everybody += [authority.root(account), *map(authority.of_identity, identities)]
         known |= {each.arn: each for each in identities if each.kind == "role"}
-    policy = access.key_policy(key.policy, tuple(key.principals.items()))
+    policy = access.key_policy(key.policy, key.profile.principals)
     found, arns = [], []
     for who in (*everybody, *_outside(authority, _named(policy, _granted(authority, key)))):
         entry = _entry(who, _reached(authority.of_key(who, action, key, given)))

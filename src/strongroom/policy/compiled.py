@@ -107,6 +107,10 @@ class Statement:
         except Undecidable:
             return not self.allow
 
+    def tells_apart(self, stem: str) -> bool:
+        """Whether it may include one ARN that begins with `stem`, and not another."""
+        return self.resources is not None and self.resources.tell_apart(stem)
+
     @property
     def depends_for_resource(self) -> bool:
         """Whether its resources are known only with the circumstances."""

@@ -98,6 +98,7 @@ class Prepared(msgspec.Struct, eq=False):
     grants: list[HeardGrant]
     strict: bool  # the resource's own policy must allow or delegate
     refused: str  # why no policy could allow it
+    narrow: bool  # whether the answer may be another for another key, whatever else is the same
     settled: Decision | None = None  # if nothing depends on the circumstances
     unless: list[Decision] | None = None  # by grants: all that depends is whether they hold
     otherwise: Decision | None = None  # where there are such, and none holds
@@ -159,6 +160,7 @@ def prepare(question: Question, layers: Layers, known: Context = _NO_CONTEXT) ->
         grants,
         _strict(question, action, layers.resource),
         _refused(question, action),
+        hear.narrow,
     )
     if not hear.depends:
         if any(heard.grant.constrained for heard in grants):
@@ -217,11 +219,13 @@ class _Hearing:
     def __init__(self, question: Question, action: str, known: Context, *, bounded: bool) -> None:
         self._caller: Caller = question.caller
         self._arn = question.resource
+        self._keys = question.keys
         self._action = action
         self._known = known
         self._bounded = bounded
         self.denies: list[Heard] = []
         self.depends = False  # something depends on the circumstances
+        self.narrow = not self._keys  # something depends on which key it is
 
     def __call__(self, layer: Layer, policies: Iterable[Policy]) -> list[Heard]:
         """The statements of a layer that allow; those that deny are kept aside."""
@@ -239,6 +243,7 @@ class _Hearing:
                     if open_ is None:
                         continue
                     test = together(open_)
+                self.narrow = self.narrow or statement.tells_apart(self._keys)
                 if statement.depends_for_resource:
                     test = _with_resource(statement, self._arn, test)
                 elif not statement.includes(self._arn, _NO_CONTEXT):

@@ -79,6 +79,20 @@ def resource(pattern: Pattern) -> Matcher:
     return _Automaton(pattern, arn=True).matches
 
 
+def tells_apart(pattern: Pattern, stem: str) -> bool:
+    """Whether `resource` may be true of one ARN that begins with `stem` and not of another; in doubt it may.
+
+    It takes no steps, so it makes nothing undecidable.
+    """
+    head = pattern[0] if pattern and isinstance(pattern[0], str) else ""
+    if not head.startswith(stem) and not stem.startswith(head):
+        return False  # it is true of none
+    # A star at the end that takes the end of the stem takes whatever may follow.
+    return not (
+        pattern and pattern[-1] is Wild.ANY and _is_free(pattern) and _pieces(pattern)(stem)
+    )
+
+
 def _is_free(pattern: Pattern) -> bool:
     """Whether no wildcard of an ARN pattern is held by its part."""
     colons = 0

@@ -47,6 +47,12 @@ class Question:
         return ":key/" in self.resource
 
     @property
+    def keys(self) -> str:
+        """How the ARNs of all keys of the same account and Region begin; nothing if it is not of a key."""
+        head, found, _ = self.resource.partition(":key/")
+        return head + found if found else ""
+
+    @property
     def use_of_policy(self) -> Use:
         """What a policy of the resource is."""
         action = self.action.lower()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from strongroom.policy.glob import Matcher, Pattern, resource, tokens
+from strongroom.policy.glob import Matcher, Pattern, resource, tells_apart, tokens
 from strongroom.policy.variables import Context, Template, Variable, template
 
 _PARTS = 6
@@ -37,6 +37,7 @@ class Short(Enum):
 @dataclass(frozen=True, slots=True)
 class Resources:
     fixed: tuple[Matcher, ...]
+    patterns: tuple[Pattern, ...]  # that `fixed` match
     templates: tuple[Template, ...]
     everything: bool
 
@@ -48,6 +49,12 @@ class Resources:
                 return True
         return bool(self.templates) and any(_matches(each, arn, context) for each in self.templates)
 
+    def tell_apart(self, stem: str) -> bool:
+        """Whether they may include one ARN that begins with `stem`, and not another; if in doubt, they may."""
+        if self.everything:
+            return False
+        return bool(self.templates) or any(tells_apart(each, stem) for each in self.patterns)
+
     @property
     def keys(self) -> frozenset[str]:
         return frozenset(
@@ -56,7 +63,7 @@ class Resources:
 
 
 def read(patterns: Iterable[str], *, variables: bool, short: Short) -> Resources:
-    fixed: list[Matcher] = []
+    fixed: list[Pattern] = []
     templates: list[Template] = []
     everything = False
     for text in patterns:
@@ -69,17 +76,18 @@ def read(patterns: Iterable[str], *, variables: bool, short: Short) -> Resources
             continue
         pattern = tokens(text)
         if text.count(":") >= _PARTS - 1:
-            fixed.append(resource(pattern))
+            fixed.append(pattern)
         else:
             fixed.extend(_short(text, pattern, short))
-    return Resources(tuple(fixed), tuple(templates), everything)
+    matchers = tuple(resource(pattern) for pattern in fixed)
+    return Resources(matchers, tuple(fixed), tuple(templates), everything)
 
 
-def _short(text: str, pattern: Pattern, short: Short) -> list[Matcher]:
+def _short(text: str, pattern: Pattern, short: Short) -> list[Pattern]:
     has_wildcard = "*" in text or "?" in text
     if short is Short.NEVER or (short is Short.WITH_WILDCARD and not has_wildcard):
         return []
-    return [resource(pattern), resource(tokens(text + ":*"))]
+    return [pattern, tokens(text + ":*")]
 
 
 def may_have_variables(text: str) -> bool:

@@ -13,12 +13,12 @@ Source: KMS Developer Guide, "Key policies", "Allowing users in other accounts t
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import islice
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 from strongroom.arn import partition_of, root_user
 from strongroom.errors import AccessDenied
 from strongroom.keys.grant import Grant
-from strongroom.keys.key import Key
+from strongroom.keys.key import Key, Profile
 from strongroom.keys.specs import Manager
 from strongroom.policy import grants as policy_grants
 from strongroom.policy.compiled import Policy, Use, compile_policy
@@ -36,13 +36,15 @@ from strongroom.services.principal import Principal
 OF_CIPHERTEXT = "the resource associated with this ciphertext"
 _MOST_KEPT = 8_192  # decisions
 _MOST_EXPLAINED = 64  # grants of a denial
+Name = TypeVar("Name")
+Entry = TypeVar("Entry")
 _BESIDE_GRANTS = (Layer.RESOURCE, Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION)
 """Layers whose silence a grant makes up for."""
 
 
 class _Kept(NamedTuple):
     who: Principal
-    key: Key
+    of: Key | Profile
     prepared: Prepared
 
 
@@ -66,23 +68,34 @@ class Decisions:
     the key's included, so an entry is right for as long as it is found: it holds both, and their
     identities are its name.  So it is with the organization of the key's account, for principals are
     replaced with that too.  What lives for one transaction wants one of its own.
+
+    Where no policy tells keys of one profile apart, one entry is for all of them.
     """
 
     def __init__(self, standing: Callable[[str], Standing]) -> None:
         """`standing` gives that of an account."""
         self._standing = standing
-        self._kept: dict[tuple[int, int, str], _Kept] = {}
+        self._kept: dict[tuple[int, int, str], _Kept] = {}  # by the key's profile
+        self._apart: dict[tuple[int, int, str], _Kept] = {}  # by the key, where that matters
         self._granted: dict[tuple[int, int, str], _KeptGranted] = {}
 
     def of(self, who: Principal, key: Key, action: str) -> Prepared:
-        name = id(who), id(key), action
+        profile = key.profile
+        name = id(who), id(profile), action
         kept = self._kept.get(name)
-        if kept is not None:
+        if kept is None:
+            prepared = self._prepared(who, key, action)
+            _keep(self._kept, name, _Kept(who, profile, prepared))
+        elif not kept.prepared.narrow:
             return kept.prepared
-        prepared = self._prepared(who, key, action)
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        self._kept[name] = _Kept(who, key, prepared)
+        else:
+            name = id(who), id(key), action
+            kept = self._apart.get(name)
+            if kept is not None:
+                return kept.prepared
+            prepared = self._prepared(who, key, action)
+        if prepared.narrow:
+            _keep(self._apart, (id(who), id(key), action), _Kept(who, key, prepared))
         return prepared
 
     def granted(
@@ -94,9 +107,7 @@ class Decisions:
         if kept is not None:
             return kept.granted
         granted = self.granted_by(who, key, action, grants())
-        if len(self._granted) >= _MOST_KEPT:
-            self._granted.clear()
-        self._granted[name] = _KeptGranted(who, key, granted)
+        _keep(self._granted, name, _KeptGranted(who, key, granted))
         return granted
 
     def granted_by(self, who: Principal, key: Key, action: str, grants: Sequence[Grant]) -> Granted:
@@ -109,8 +120,15 @@ class Decisions:
     ) -> Prepared:
         standing = self._standing(key.account)
         return prepare(
-            *asked(who, action, key, standing, grants), known(who, key, action, standing)
+            *asked(who, action, key, standing, grants), known(who, key.profile, action, standing)
         )
+
+
+def _keep(kept: dict[Name, Entry], name: Name, entry: Entry) -> None:
+    """When there are too many, it begins anew."""
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[name] = entry
 
 
 def require(
@@ -214,7 +232,7 @@ def asked(
     """Whether `who` may do `action` to a key, with everything that has a say, `standing` being that
     of the key's account.
     """
-    layers = _layers(who, key, standing, [weighed(grant) for grant in grants])
+    layers = _layers(who, key.profile, standing, [weighed(grant) for grant in grants])
     return _question(who, action, key.arn, key.account), layers
 
 
@@ -224,12 +242,12 @@ def _question(who: Principal, action: str, resource: str, account: str) -> Quest
 
 def _layers(
     who: Principal,
-    key: Key | None,
+    key: Profile | None,
     standing: Standing = ALONE,
     grants: Sequence[policy_grants.Grant] = (),
 ) -> Layers:
     """`standing` is that of the key's account."""
-    policy = None if key is None else key_policy(key.policy, tuple(key.principals.items()))
+    policy = None if key is None else key_policy(key.policy, key.principals)
     return who.layers(
         policy,
         grants,

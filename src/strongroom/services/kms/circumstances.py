@@ -5,7 +5,7 @@ Source: KMS Developer Guide, "AWS KMS condition keys".
 
 from collections.abc import Callable, Mapping
 
-from strongroom.keys.key import Key
+from strongroom.keys.key import Key, Profile
 from strongroom.keys.specs import SYMMETRIC_DEFAULT
 from strongroom.policy.organization import Standing
 from strongroom.policy.variables import Context
@@ -52,7 +52,7 @@ class OfKey(Circumstances):
         if key is None:
             return of_own(self.call, name)
         if (look := _OF_KEYS.get(name)) is not None:
-            return look(key)
+            return look(key.profile)
         if name.startswith(_ORGANIZATION):
             return self._kms.books.standing(key.account).of_resource().get(name)
         if name == "kms:resourcealiases":
@@ -64,28 +64,28 @@ class OfKey(Circumstances):
         return None
 
 
-def known(who: Principal, key: Key, action: str, standing: Standing) -> Context:
-    """What is the same for all requests of a caller to do something with a key, as long as neither
-    changes, nor the standing of the key's account.
+def known(who: Principal, profile: Profile, action: str, standing: Standing) -> Context:
+    """What is the same for all requests of a caller to do something with a key of this profile, as long
+    as neither the caller changes, nor the standing of the key's account.
     """
-    of_key = {name: value for name, look in _OF_KEYS.items() if (value := look(key)) is not None}
-    of_call = {"kms:calleraccount": who.caller.account, "aws:requestedregion": key.region}
-    if key.spec == SYMMETRIC_DEFAULT and action in SYMMETRIC_USES:
+    of_key = {
+        name: value for name, look in _OF_KEYS.items() if (value := look(profile)) is not None
+    }
+    of_call = {"kms:calleraccount": who.caller.account, "aws:requestedregion": profile.region}
+    if profile.spec == SYMMETRIC_DEFAULT and action in SYMMETRIC_USES:
         of_call["kms:encryptionalgorithm"] = SYMMETRIC_DEFAULT
     return {**of_key, **of_call, **standing.of_resource(), **who.context}
 
 
-_OF_KEYS: dict[str, Callable[[Key], str | None]] = {
+_OF_KEYS: dict[str, Callable[[Profile], str | None]] = {
     "aws:resourceaccount": lambda key: key.account,
     "kms:customermasterkeyspec": lambda key: key.spec,
     "kms:customermasterkeyusage": lambda key: key.usage.value,
     "kms:keyorigin": lambda key: key.origin.value,
     "kms:keyspec": lambda key: key.spec,
     "kms:keyusage": lambda key: key.usage.value,
-    "kms:multiregion": lambda key: flag(key.multi_region),
-    "kms:multiregionkeytype": lambda key: (
-        ("REPLICA" if key.is_replica else "PRIMARY") if key.multi_region else None
-    ),
+    "kms:multiregion": lambda key: flag(key.multi_region_type is not None),
+    "kms:multiregionkeytype": lambda key: key.multi_region_type,
 }
 
 

@@ -12,7 +12,7 @@ Source: KMS API Reference, `KeyId` of each operation; messages as recorded.
 """
 
 import re
-from functools import lru_cache, partial
+from functools import partial
 
 from strongroom.arn import Arn, partition_of
 from strongroom.errors import InvalidArn, NotFound
@@ -73,7 +73,6 @@ def _named(call: Call, text: str) -> tuple[str, str]:
     return arn.account, arn.resource
 
 
-@lru_cache(maxsize=4096)
 def is_key_id(key_id: str) -> bool:
     """Whether it has the form of one."""
     return _KEY_ID.match(key_id) is not None

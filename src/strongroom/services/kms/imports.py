@@ -191,12 +191,12 @@ def _remove(books: Writing, key: Key, it: Import) -> Key:
     if it.pending and not key.is_replica:
         for member in books.everywhere(key):
             books.forget_material(member, it.material_id)
-        return replace(key, imports=tuple(each for each in key.imports if each is not it))
+        return key.but(imports=tuple(each for each in key.imports if each is not it))
     if it.present:
         books.put_secret(key, it.material_id, b"")
     gone = replace(it, present=False, valid_to=None)
     books.put_import(key, gone)
-    key = replace(key, imports=tuple(gone if each is it else each for each in key.imports))
+    key = key.but(imports=tuple(gone if each is it else each for each in key.imports))
     if not it.pending and key.state in (KeyState.ENABLED, KeyState.DISABLED):
         key = books.change_key(key, state=KeyState.PENDING_IMPORT)
     return key

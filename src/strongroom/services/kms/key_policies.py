@@ -1,6 +1,5 @@
 """GetKeyPolicy, PutKeyPolicy, ListKeyPolicies.  A key has one policy, and it is named `default`."""
 
-from dataclasses import replace
 from functools import partial
 
 from strongroom.errors import NotFound, Validation
@@ -38,7 +37,7 @@ def put_key_policy(kms: KmsBooks, call: Call, rq: PutKeyPolicyRequest) -> None:
         raise NotFound("No such policy exists")
     policies.require_form(rq.Policy)
     document, named = policies.settled(kms, call, rq.Policy)
-    as_it_will_be = replace(key, policy=document, principals=named)
+    as_it_will_be = key.but(policy=document, principals=named)
     policies.require_no_lockout(kms, call, as_it_will_be, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.change_key(key, policy=document, principals=named)
 

@@ -4,7 +4,6 @@ Source: KMS API Reference; facts recorded on AWS for messages and for which memb
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from strongroom.errors import InvalidMarker, LimitExceeded, NotImplementedHere, Validation
@@ -76,7 +75,7 @@ def create(kms: KmsBooks, call: Call, rq: CreateKeyRequest, born: Callable[[], B
     )
     if rq.Policy is not None:
         document, named = policies.settled(kms, call, rq.Policy)
-        key = replace(key, policy=document, principals=named)
+        key = key.but(policy=document, principals=named)
         policies.require_no_lockout(kms, call, key, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.add_key(key)
     if tags:

@@ -5,7 +5,6 @@ the other has sealed.  All members are kept in one database, so a replica is the
 is, and nothing about the two is ever out of step.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -65,8 +64,7 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
     if region in regions.all:
         raise AlreadyExists(f"Key '{arn}' already exists.")
     lifecycle.require_room(kms, there)
-    replica = replace(
-        primary,
+    replica = primary.but(
         region=region,
         arn=arn,
         description=rq.Description or "",
@@ -80,7 +78,7 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
     )
     if rq.Policy is not None:
         document, named = policies.settled(kms, call, rq.Policy)
-        replica = replace(replica, policy=document, principals=named)
+        replica = replica.but(policy=document, principals=named)
         policies.require_no_lockout(kms, there, replica, bypass=rq.BypassPolicyLockoutSafetyCheck)
     kms.books.add_replica(primary, replica)
     if tags:
@@ -89,7 +87,7 @@ def replicate_key(kms: KmsBooks, call: Call, rq: ReplicateKeyRequest) -> Replica
     if kept_replica is None:
         raise LookupError(f"the replica of key {primary.id} is gone")
     shown = metadata.of_new_replica(kept_replica)
-    call.shared = replace(primary, regions=kept_replica.regions)
+    call.shared = primary.but(regions=kept_replica.regions)
     call.elsewhere = Elsewhere(
         "CreateKey", kept_replica, _as_creation(rq, primary), CreateKeyResponse(KeyMetadata=shown)
     )

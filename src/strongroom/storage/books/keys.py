@@ -34,13 +34,13 @@ class Keys(Materials, Aliases):
             return None
         key = key_of(row, dict(self._secrets(account, region, key_id)))
         if key.origin is Origin.EXTERNAL:
-            key = replace(key, imports=self.imports(account, region, key_id))
+            key = key.but(imports=self.imports(account, region, key_id))
         if key.multi_region:
-            key = replace(key, regions=self._regions(key))
+            key = key.but(regions=self._regions(key))
         if key.is_replica and key.regions is not None:
             # The schedule of rotation stands in the primary's row.
             primary = self.key(account, key.regions.primary, key_id)
-            key = replace(key, rotation=None if primary is None else primary.rotation)
+            key = key.but(rotation=None if primary is None else primary.rotation)
         return key
 
     def everywhere(self, key: Key) -> list[Key]:
@@ -138,9 +138,9 @@ class Keys(Materials, Aliases):
 
     def change_key(self, key: Key, **change: Any) -> Key:
         """Keep `key` with `change` made to it, and answer it so."""
-        changed = replace(key, version=key.version + 1, **change)
+        changed = key.but(version=key.version + 1, **change)
         if key.is_replica and "rotation" not in change:
-            changed = replace(changed, rotation=None)  # it is shown, and stands with the primary
+            changed = changed.but(rotation=None)  # it is shown, and stands with the primary
         table = schema.keys
         this = *of_key(table, key), table.c.version == key.version
         if not self._update(table, key.account, key.region, _row(changed), *this):
