@@ -152,7 +152,7 @@ def add_replica(books, chance):
         return False
     region = ELSEWHERE[1]
     arn = key.arn.replace(REGION, region)
-    return books.add_replica(key, replace(key, region=region, arn=arn, version=1))
+    return books.add_replica(key, key.but(region=region, arn=arn, version=1))
 
 
 @mutation
@@ -260,11 +260,12 @@ def put_tags(books, chance):
 
 
 @mutation
-def put_usage(books, chance):
+def put_usages(books, chance):
     if (key := a_key(books, chance)) is None:
         return False
     at = NOW + chance.randrange(10**6)
-    return books.put_usage(key.arn, LastUsage("Decrypt", at, word(chance), word(chance)))
+    usage = LastUsage("Decrypt", at, word(chance), word(chance))
+    return books.put_usages({(key.account, key.region, key.id): usage})
 
 
 @mutation

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import sqlite3
-from dataclasses import replace
 
 import pytest
 from keeping import (
@@ -54,7 +53,9 @@ def kept(store, backing):
             books.add_material(key, waits, 1, NOW, RotationType.ON_DEMAND)
             books.put_import(key, known_of(key.current_id, name))
             books.put_import(key, known_of(waits.id, name, pending=True))
-            books.put_usage(key.arn, LastUsage("Encrypt", NOW, name, name))
+            books.put_usages(
+                {(key.account, key.region, key.id): LastUsage("Encrypt", NOW, name, name)}
+            )
             books.put_tags(key, {"x": "1", "y": "2"})
         keep_alias(store, key, f"alias/{name}")
         keep_grant(
@@ -68,7 +69,7 @@ def kept(store, backing):
         )
     for place in (HERE, STRANGER):
         primary = keep_key(store, backing, place, multi_region=True)
-        replica = replace(primary, region="test-3", arn=primary.arn_in("test-3"), version=1)
+        replica = primary.but(region="test-3", arn=primary.arn_in("test-3"), version=1)
         with store.writing() as books:
             books.add_replica(primary, replica)
     with store.writing() as books:

@@ -95,6 +95,14 @@ def internal(account: str) -> bytes:
 def quoted(text: str | bytes) -> bytes:
     """A text as JSON in printable ASCII, cut to 1 KB of UTF-8; never invalid, whatever it holds."""
     if isinstance(text, str):
+        if (
+            len(text) <= _MAX_TEXT
+            and text.isascii()
+            and text.isprintable()
+            and '"' not in text
+            and "\\" not in text
+        ):
+            return b'"%b"' % text.encode()  # nothing in it is written otherwise
         text = text.encode("utf-8", "replace")
     whole = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT]
     # A cut through a character leaves no half of it; any other wrong byte is shown as U+FFFD.

@@ -168,12 +168,9 @@ def _told(call: Call) -> bytes:
         return b'{"authorization":%b}' % call.explanation
     if call.grant_id:
         return b'{"grantId":"%b"}' % call.grant_id.encode()
-    return _material(call.material_id) if call.material_id else b""
-
-
-@lru_cache(maxsize=4096)
-def _material(material_id: bytes) -> bytes:
-    return b'{"keyMaterialId":"%b"}' % material_id.hex().encode()
+    if not call.material_id:
+        return b""
+    return b'{"keyMaterialId":"%b"}' % call.material_id.hex().encode()
 
 
 def resources(arns: list[str]) -> bytes:
@@ -181,13 +178,8 @@ def resources(arns: list[str]) -> bytes:
     if not arns:
         return b""
     if len(arns) == 1:
-        return _alone(arns[0])
+        return b"[%b]" % _resource(arns[0])
     return b"[%b]" % b",".join([_resource(arn) for arn in dict.fromkeys(arns)])
-
-
-@lru_cache(maxsize=4096)
-def _alone(arn: str) -> bytes:
-    return b"[%b]" % _resource(arn)
 
 
 @lru_cache(maxsize=4096)

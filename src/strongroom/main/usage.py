@@ -1,55 +1,178 @@
-"""What a worker notes of the keys that it uses, until it is written down."""
+"""What a worker notes of the keys that it uses, until it is written down.
+
+To write down each use would cost as much as the use.  So the last one of each key is kept here, in little
+memory (`storage.buckets`), and rounds are made: from time to time through all that is noted, so many keys at a
+time that requests hardly feel it.  With a million keys in use, a round takes 42 minutes; AWS tells of a usage within
+an hour.
+"""
 
 import asyncio
+import struct
 from concurrent.futures import Executor
-from itertools import islice
+from functools import partial
+from time import monotonic
+from uuid import UUID
 
 from strongroom.audit.identifiers import event_of
+from strongroom.keys.envelope import key_id_bytes, key_id_text
 from strongroom.keys.usage import TRACKED, LastUsage
 from strongroom.server.exchange import Exchange
+from strongroom.storage.books.usage import Place
+from strongroom.storage.buckets import Buckets
 from strongroom.storage.store import Store
 
-_BATCH = 200  # keys in one transaction, so that others get their turn in between
+_EVERY = 60.0  # seconds from the beginning of one round to that of the next, at least
+_BATCH = 100  # keys in one transaction, so that others get their turn in between
+_MOST = 1_000_000  # keys of which something is noted
+_LOOSE = 20_000  # keys of which it is not packed, twice
+
+_Loose = dict[str, tuple[str, float, str]]
+"""Operation, time and request id, by the key's ARN."""
+_RECORD = struct.Struct("<I17sBd16s")  # home, key id, operation, time, request id
+_OPERATIONS = tuple(sorted(TRACKED))
+_NUMBERS = {operation: number for number, operation in enumerate(_OPERATIONS)}
 
 
 class Noted:
-    """Used on the loop's thread."""
+    """Used on the loop's thread, but for `of`.
+
+    What is noted goes from `_young` to `_old`, from there to `_packed`, if there is too much of it, and to
+    `_writing`.  INVARIANT: it is in the next before it is no more in the one before, for another thread may ask.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._noted: dict[str, LastUsage] = {}
-        self._written: dict[str, LastUsage] = {}  # is being written at the moment
+        self._young: _Loose = {}
+        self._old: _Loose = {}
+        self._packed = Buckets(_MOST)  # by the key's place
+        self._homes: list[tuple[str, str]] = []  # accounts and Regions
+        self._home_numbers: dict[tuple[str, str], int] = {}
+        self._writing: dict[Place, LastUsage] = {}
+        self._at = 0  # the bucket that the round has come to
+        self._under_way = False
+        self._next_round = monotonic() + _EVERY
 
     def note(self, exchange: Exchange) -> None:
         """Of a request that succeeded: each key that it was about."""
         call, endpoint = exchange.call, exchange.endpoint
         if call is None or endpoint is None or endpoint.name not in TRACKED:
             return
-        usage = LastUsage(endpoint.name, call.now, exchange.id, event_of(exchange.id))
+        usage = endpoint.name, call.now, exchange.id
         for arn in call.resources:
-            self._noted[arn] = usage
+            self._young[arn] = usage
+        if len(self._young) > _LOOSE:
+            self._make_room()
 
     def of(self, arn: str) -> LastUsage | None:
         """What is not written down yet."""
-        return self._noted.get(arn) or self._written.get(arn)
+        usage = self._young.get(arn) or self._old.get(arn)
+        if usage is not None:
+            return _usage(*usage)
+        place = _place(arn)
+        record = self._packed.find(place)
+        if record is not None:
+            of, packed = self._read(record)
+            if of == place:
+                return packed
+        return self._writing.get(place)
 
     async def write(self, executor: Executor) -> None:
-        """Write down what was noted so far; what cannot be written is noted still."""
-        taken, self._noted = self._noted, {}
-        if not taken:
-            return
-        self._written = taken
-        try:
-            await asyncio.get_running_loop().run_in_executor(executor, self._write, taken)
-        except BaseException:
-            self._noted = taken | self._noted
-            raise
-        finally:
-            self._written = {}
+        """Go on with the round, or begin one if it is time; what cannot be written is noted still."""
+        if not self._under_way:
+            now = monotonic()
+            if now < self._next_round:
+                return
+            self._next_round = now + _EVERY
+            self._under_way = True
+            self._grow_old()
+        self._under_way = await self._write_some(executor)
 
-    def _write(self, taken: dict[str, LastUsage]) -> None:
-        entries = iter(taken.items())
-        while batch := list(islice(entries, _BATCH)):
-            with self._store.writing() as books:
-                for arn, usage in batch:
-                    books.put_usage(arn, usage)
+    async def write_all(self, executor: Executor, within: float) -> int:
+        """As much as can be in so many seconds; how many are left, that nobody will know of."""
+        ends = monotonic() + within
+        self._at = 0
+        while (left := self._count()) and monotonic() < ends:
+            self._grow_old()
+            await self._write_some(executor)
+        return left
+
+    def _count(self) -> int:
+        return len(self._young) + len(self._old) + len(self._packed)
+
+    def _grow_old(self) -> None:
+        if not self._old:
+            self._old, self._young = self._young, {}
+
+    def _make_room(self) -> None:
+        """Two are packed for one that is noted, so the old are all packed before the young are too many again."""
+        self._grow_old()
+        for _ in range(min(2, len(self._old))):
+            arn = next(reversed(self._old))
+            self._hold(_place(arn), *self._old[arn])
+            self._old.popitem()
+
+    async def _write_some(self, executor: Executor) -> bool:
+        """Whether there may be more of the round."""
+        taken: dict[Place, LastUsage] = {}
+        self._writing = taken
+        more = True
+        if self._old:
+            while self._old and len(taken) < _BATCH:
+                arn = next(reversed(self._old))
+                taken[_place(arn)] = _usage(*self._old[arn])
+                self._old.popitem()
+        elif len(self._packed):
+            records, self._at = self._packed.some(self._at, _BATCH)
+            taken.update(map(self._read, records))
+            for place in taken:
+                self._packed.drop(place)
+            more = self._at > 0
+        else:
+            self._at = 0
+            more = False
+        if taken:
+            try:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(executor, partial(self._put, taken))
+            except BaseException:
+                for place, usage in taken.items():
+                    if self._packed.find(place) is None:
+                        self._hold(place, usage.operation, usage.at, usage.request_id)
+                raise
+            finally:
+                self._writing = {}
+        return more
+
+    def _put(self, taken: dict[Place, LastUsage]) -> None:
+        with self._store.writing() as books:
+            books.put_usages(taken)
+
+    def _hold(self, place: Place, operation: str, at: float, request_id: str) -> None:
+        account, region, key_id = place
+        home = account, region
+        number = self._home_numbers.get(home)
+        if number is None:
+            number = self._home_numbers[home] = len(self._homes)
+            self._homes.append(home)
+        record = _RECORD.pack(
+            number,
+            key_id_bytes(key_id),
+            _NUMBERS[operation],
+            at,
+            bytes.fromhex(request_id.replace("-", "")),
+        )
+        self._packed.put(place, record)
+
+    def _read(self, record: bytes) -> tuple[Place, LastUsage]:
+        home, key_id, operation, at, request = _RECORD.unpack(record)
+        place = (*self._homes[home], key_id_text(key_id))
+        return place, _usage(_OPERATIONS[operation], at, str(UUID(bytes=request)))
+
+
+def _usage(operation: str, at: float, request_id: str) -> LastUsage:
+    return LastUsage(operation, at, request_id, event_of(request_id))
+
+
+def _place(arn: str) -> Place:
+    _, _, _, region, account, resource = arn.split(":", 5)
+    return account, region, resource.removeprefix("key/")

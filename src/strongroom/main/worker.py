@@ -60,8 +60,8 @@ from strongroom.storage.store import Store
 
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
 _DUE_EVERY = 4  # polls
-_USAGE_EVERY = 240  # polls
 _ANCHOR_EVERY = 4  # polls
+_LAST_WRITING = 5.0  # seconds for what was noted of keys and is not written down yet
 _LAST_WORDS = 0.2  # seconds from a failure of the disk to the end
 _DEV_SECRET = "test"  # noqa: S105 - known to everybody, and accepted by throw-away servers alone
 _DEV_ACCOUNT = "000000000000"
@@ -255,8 +255,7 @@ class Worker:
             # What else is tried does not say whether the database answers: some of it asks none.
             self._away = await self._try("catch-up", self._registry.catch_up)
             round_ = next(rounds)
-            if round_ % _USAGE_EVERY == 0:
-                await self._try("last usage", partial(self._usage.write, self._threads.writing))
+            await self._try("last usage", partial(self._usage.write, self._threads.writing))
             if round_ % _ANCHOR_EVERY == 0:
                 await self._try("anchor", self._anchor_audit)
             if self._index == 0 and round_ % _DUE_EVERY == 0:
@@ -316,6 +315,11 @@ class Worker:
         self._said["clock"] = doubted
         return min(settled, theirs)
 
+    async def _write_usage(self) -> None:
+        left = await self._usage.write_all(self._threads.writing, _LAST_WRITING)
+        if left:
+            self._log("last-usage-lost", keys=left)
+
     def _note(self, exchange: Exchange) -> None:
         """See to what a request that succeeded brings besides its answer."""
         self._usage.note(exchange)
@@ -326,7 +330,7 @@ class Worker:
         await self._helpers.close()
         await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
-        await self._try("last usage", partial(self._usage.write, self._threads.writing))
+        await self._try("last usage", self._write_usage)
         await self._try("anchor", self._anchor_audit)
         self._counting.close()
         if self._stop_listening is not None:

@@ -1,6 +1,6 @@
 """What every part of the books has: the transaction, its domains, and rows signed and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +63,18 @@ class Book:
         return domain
 
     def _insert(self, table: Any, account: str, region: str, row: Mapping[str, Cell]) -> None:
-        new = signed(self.own_domain(account, region), table, row)
-        self.connection.execute(insert(table).values(new))
-        self._came(table, account, region, new)
+        self._insert_all(table, account, region, [row])
+
+    def _insert_all(
+        self, table: Any, account: str, region: str, rows: Sequence[Mapping[str, Cell]]
+    ) -> None:
+        if not rows:
+            return
+        domain = self.own_domain(account, region)
+        new = [signed(domain, table, row) for row in rows]
+        self.connection.execute(insert(table), new)
+        for row in new:
+            self._came(table, account, region, row)
 
     def _update(
         self, table: Any, account: str, region: str, row: Mapping[str, Cell], *where: Any

@@ -1,13 +1,18 @@
 """When keys were last used."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
-from strongroom.arn import Arn
-from strongroom.keys.hierarchy import Cell
+from sqlalchemy import select
+
 from strongroom.keys.key import Key
 from strongroom.keys.usage import LastUsage
 from strongroom.storage import schema
-from strongroom.storage.books.book import Book
+from strongroom.storage.books.book import Book, Home
+
+Place = tuple[str, str, str]
+"""Account, Region, and a key's id."""
 
 
 @dataclass(slots=True)
@@ -15,33 +20,50 @@ class Usage(Book):
     def last_usage(self, key: Key) -> LastUsage | None:
         return self._last_usage(key.account, key.region, key.id)
 
-    def put_usage(self, arn: str, usage: LastUsage) -> None:
-        """Keep it, unless the key is gone or was used since."""
-        named = Arn.parse(arn)
-        place = named.account, named.region, named.resource.removeprefix("key/")
+    def put_usages(self, usages: Mapping[Place, LastUsage]) -> None:
+        """Keep them, but of keys that are gone or were used since."""
+        homes: dict[Home, dict[str, LastUsage]] = {}
+        for (account, region, key_id), usage in usages.items():
+            homes.setdefault((account, region), {})[key_id] = usage
+        for home, of_keys in homes.items():
+            self._put_usages(*home, of_keys)
+
+    def _put_usages(self, account: str, region: str, usages: Mapping[str, LastUsage]) -> None:
         keys, table = schema.keys, schema.last_usage
-        if self._one(keys, *place[:2], keys.c.key_id == place[2]) is None:
-            return
-        before = self._last_usage(*place)
-        if before is not None and before.at >= usage.at:
-            return
-        account, region, key_id = place
+        here = keys.c.account == account, keys.c.region == region, keys.c.key_id.in_(usages)
+        there = set(self.connection.execute(select(keys.c.key_id).where(*here)).scalars())
+        before = {
+            row["key_id"]: row["at"]
+            for row in self._some(table, account, region, table.c.key_id.in_(usages), None, None)
+        }
+        new = [
+            key_id
+            for key_id, usage in usages.items()
+            if key_id in there and before.get(key_id, -inf) < usage.at
+        ]
         self._delete(
             table,
             table.c.account == account,
             table.c.region == region,
-            table.c.key_id == key_id,
+            table.c.key_id.in_([key_id for key_id in new if key_id in before]),
         )
-        row: dict[str, Cell] = {
-            "account": account,
-            "region": region,
-            "key_id": key_id,
-            "operation": usage.operation,
-            "at": usage.at,
-            "request_id": usage.request_id,
-            "event_id": usage.event_id,
-        }
-        self._insert(table, account, region, row)
+        self._insert_all(
+            table,
+            account,
+            region,
+            [
+                {
+                    "account": account,
+                    "region": region,
+                    "key_id": key_id,
+                    "operation": usages[key_id].operation,
+                    "at": usages[key_id].at,
+                    "request_id": usages[key_id].request_id,
+                    "event_id": usages[key_id].event_id,
+                }
+                for key_id in new
+            ],
+        )
 
     def _last_usage(self, account: str, region: str, key_id: str) -> LastUsage | None:
         table = schema.last_usage
