@@ -34,6 +34,7 @@ from strongroom.main.options import (
     reason,
     say,
 )
+from strongroom.storage import bounds
 
 app = typer.Typer(
     name="strongroom",
@@ -254,7 +255,7 @@ def serve(
     ] = False,
     cache_keys: Annotated[
         int, typer.Option("--cache-keys", min=100, help="Keys each worker holds in memory.")
-    ] = 20_000,
+    ] = bounds.KEYS,
     staleness: Annotated[
         float,
         typer.Option(
@@ -263,7 +264,7 @@ def serve(
             min=0.5,
             help="How long keys, policies and grants are believed without hearing from the database.",
         ),
-    ] = 1.0,
+    ] = bounds.STALENESS,
     audit_durable: Annotated[
         bool, typer.Option("--audit-durable", help="Answer only when the record is on the disk.")
     ] = False,

@@ -26,9 +26,9 @@ from strongroom.server.log import to_stderr
 from strongroom.server.sockets import CannotListen
 from strongroom.server.tls import UnusableCertificate
 from strongroom.server.workers import WorkerFailed, run
+from strongroom.storage import bounds
 from strongroom.storage.folder import Folder
 from strongroom.storage.page import Page
-from strongroom.storage.registry import DEFAULT_CAPACITY, DEFAULT_STALENESS
 from strongroom.storage.seals import Opener
 
 _LOOPBACK = "127.0.0.1"
@@ -141,8 +141,8 @@ def serve_throw_away(
             anchor=None,
             root=root,
             throw_away=True,
-            cache_keys=DEFAULT_CAPACITY,
-            staleness=DEFAULT_STALENESS,
+            cache_keys=bounds.KEYS,
+            staleness=bounds.STALENESS,
             audit_durable=False,
             metrics=metrics,
             certificate=None,

@@ -32,17 +32,17 @@ from strongroom.keys.hierarchy import Domain
 from strongroom.keys.key import About, Key
 from strongroom.policy.identity import Identity
 from strongroom.policy.organization import Standing
-from strongroom.storage import changes
+from strongroom.storage import bounds, changes
 from strongroom.storage.books import Books
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.lookup import Found
+from strongroom.storage.packed import PackedKeys
 from strongroom.storage.page import Page
 from strongroom.storage.store import Store
 
-DEFAULT_CAPACITY = 20_000  # keys held, some 3 KiB each; and as many aliases, and credentials
+_READY = 8_000  # keys held as they are used, some 2 KiB each; and as many aliases, and credentials
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
-DEFAULT_STALENESS = 1.0  # seconds
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _SLOW = 0.010  # seconds that a reading may take on the loop
 _SLOW_FOR = 1.0  # seconds for which it is not tried again
@@ -107,15 +107,17 @@ class Registry:
         store: Store,
         page: Page,
         executor: Executor,
-        capacity: int = DEFAULT_CAPACITY,
+        capacity: int = bounds.KEYS,
         most_grants: int = DEFAULT_GRANTS,
-        staleness: float = DEFAULT_STALENESS,
+        staleness: float = bounds.STALENESS,
     ) -> None:
         """`staleness`: seconds for which what is held is believed without hearing from the database."""
         self._store = store
         self._page = page
         self._executor = executor
-        self._keys: _Shelf[Place, Key] = _Shelf(capacity)
+        self._packed = PackedKeys(capacity)
+        capacity = min(capacity, _READY)
+        self._keys: _Shelf[Place, Key] = _Shelf(capacity)  # of those that are packed, and others
         self._aliases: _Shelf[Place, Alias] = _Shelf(capacity)
         self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
         self._about: _Shelf[Place, About] = _Shelf(capacity)  # by the key
@@ -146,13 +148,22 @@ class Registry:
             return self._keys.find(place)
         except KeyError:
             pass
+        packed = self._packed.find(place)
+        if packed is not None:
+            self._keys.hold(place, packed)
+            return packed
         found = self._at_hand(place)
         if found is None:
             raise NotReady(partial(self._load, Change(Kind.KEY, *place)))
         key, as_of = found
         if as_of >= self._applied:
-            self._keys.hold(place, key)
+            self._hold_key(place, key)
         return key
+
+    def _hold_key(self, place: Place, key: Key | None) -> None:
+        self._keys.hold(place, key)
+        if key is not None:
+            self._packed.hold(place, key)
 
     def _at_hand(self, place: Place) -> Found | None:
         """A key, read here and now: where the database is a file, that costs less than to have it done.
@@ -272,6 +283,7 @@ class Registry:
         if touched is None:
             for shelf in (
                 self._keys,
+                self._packed,
                 self._aliases,
                 self._credentials,
                 self._about,
@@ -297,6 +309,7 @@ class Registry:
                 pass  # that was it
             case Kind.KEY:
                 self._keys.drop((what.account, what.region, what.name))
+                self._packed.drop((what.account, what.region, what.name))
                 self._about.drop((what.account, what.region, what.name))
                 self._owners.drop((what.region, what.name))
                 self._grants.drop((what.account, what.region, what.name))
@@ -381,7 +394,7 @@ class Registry:
         place = what.account, what.region, what.name
         if what.kind is Kind.KEY:
             key, as_of = self._store.key(*place)
-            return partial(self._keys.hold, place, key), as_of
+            return partial(self._hold_key, place, key), as_of
         with self._store.reading() as books:
             as_of = changes.last(books.connection)
             match what.kind:

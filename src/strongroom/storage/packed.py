@@ -1,0 +1,164 @@
+"""Keys in little memory: what most keys are, in some 130 bytes each.
+
+A `Key` that is ready for use takes ten times that: it is a dozen objects, and its material is a derivation begun.
+What keys of one profile have in common stands once for all of them.
+
+    record  = number of the profile (4) || key id (17) || state (1) || created (8) || version (4)
+              || deletion date (8) || deletion window, days (2) || rotation period, days (2)
+              || next rotation (8) || rotations on demand (1) || which material is current (1)
+              || how many there are (1) || *(material id (32) || secret (32)) || description
+
+Numbers are little-endian; a date that there is not is NaN, and a period 0.  Secrets are as open here as in a `Key`.
+Of what kind a key must be says `_fits`.  Nothing of this is ever written anywhere.
+"""
+
+import struct
+from collections.abc import Mapping
+from math import isnan, nan
+from typing import NamedTuple
+
+from strongroom.keys.envelope import Material, key_id_bytes
+from strongroom.keys.key import Key, Profile
+from strongroom.keys.rotation import Schedule
+from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
+from strongroom.keys.states import KeyState
+from strongroom.storage.buckets import Buckets
+
+Place = tuple[str, str, str]
+"""Account, Region, and a key's id."""
+
+_HEAD = struct.Struct("<I17sBdIdHHdBBB")
+_MATERIAL = struct.Struct("<32s32s")
+_MOST_RECORD = 2_048  # bytes
+_MOST_TEXT = 8 << 20  # characters of policies, with something for whatever else a profile has
+_PROFILE_TEXT = 1_000
+_STATES = tuple(KeyState)
+_NUMBERS = {state: number for number, state in enumerate(_STATES)}
+
+
+class _Common(NamedTuple):
+    profile: Profile
+    stem: str  # of the ARNs
+    principals: Mapping[str, str]
+
+
+class PackedKeys:
+    def __init__(self, most: int) -> None:
+        self._records = Buckets(most)
+        self._commons: list[_Common] = []
+        self._profiles: dict[Profile, int] = {}
+        self._text = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def find(self, place: Place) -> Key | None:
+        record = self._records.find(place)
+        if record is None:
+            return None
+        account, region, key_id = place
+        (
+            profile,
+            id_bytes,
+            state,
+            created,
+            version,
+            deletion_date,
+            window,
+            period,
+            next_rotation,
+            on_demand,
+            current,
+            count,
+        ) = _HEAD.unpack_from(record)
+        common = self._commons[profile]
+        of = common.profile
+        if id_bytes != key_id_bytes(key_id) or of.account != account or of.region != region:
+            return None  # another's, of the same tag
+        described = _HEAD.size + count * _MATERIAL.size
+        materials = {
+            material_id: Material.of(material_id, secret)
+            for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : described])
+        }
+        return Key(
+            account=of.account,
+            region=of.region,
+            id=key_id,
+            arn=common.stem + key_id,
+            id_bytes=id_bytes,
+            manager=of.manager,
+            spec=of.spec,
+            usage=of.usage,
+            origin=of.origin,
+            multi_region=False,
+            state=_STATES[state],
+            description=record[described:].decode(),
+            created=created,
+            policy=of.policy,
+            principals=common.principals,
+            deletion_date=None if isnan(deletion_date) else deletion_date,
+            deletion_window_days=window or None,
+            rotation=Schedule(period, next_rotation) if period else None,
+            on_demand_rotations=on_demand,
+            current_id=list(materials)[current],
+            materials=materials,
+            version=version,
+        )
+
+    def hold(self, place: Place, key: Key) -> None:
+        """Hold a key, if it is of a kind that can be held so."""
+        if not _fits(key):
+            return
+        record = b"".join(
+            (
+                _HEAD.pack(
+                    self._number(key),
+                    key.id_bytes,
+                    _NUMBERS[key.state],
+                    key.created,
+                    key.version,
+                    nan if key.deletion_date is None else key.deletion_date,
+                    key.deletion_window_days or 0,
+                    0 if key.rotation is None else key.rotation.period_days,
+                    nan if key.rotation is None else key.rotation.next,
+                    key.on_demand_rotations,
+                    list(key.materials).index(key.current_id),
+                    len(key.materials),
+                ),
+                *(part for each in key.materials.values() for part in (each.id, each.secret)),
+                key.description.encode(),
+            )
+        )
+        if len(record) <= _MOST_RECORD:
+            self._records.put(place, record)
+
+    def drop(self, place: Place) -> None:
+        self._records.drop(place)
+
+    def clear(self) -> None:
+        self._records.clear()
+        self._commons.clear()
+        self._profiles.clear()
+        self._text = 0
+
+    def _number(self, key: Key) -> int:
+        profile = key.profile
+        number = self._profiles.get(profile)
+        if number is None:
+            text = _PROFILE_TEXT + len(profile.policy)
+            if self._text + text > _MOST_TEXT:
+                self.clear()  # many are of policies that no key has any more, or each key has its own
+            self._text += text
+            number = self._profiles[profile] = len(self._commons)
+            self._commons.append(_Common(profile, key.arn.removesuffix(key.id), key.principals))
+        return number
+
+
+def _fits(key: Key) -> bool:
+    """Whether nothing about a key is left out of its record."""
+    return (
+        key.spec == SYMMETRIC_DEFAULT
+        and key.origin is Origin.AWS_KMS
+        and not key.multi_region
+        and key.version <= 0xFFFF_FFFF
+    )
