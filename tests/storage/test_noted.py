@@ -46,8 +46,8 @@ def kept(store, key):
 
 def test_what_is_no_use_is_not_noted(store):
     noted = Noted(store)
-    use(noted, "arn:aws:kms:r:a:key/k", NOW, "DescribeKey")
-    assert noted.of("arn:aws:kms:r:a:key/k") is None
+    use(noted, "arn:aws:kms:r:a:key/00000000-0000-4000-8000-000000000000", NOW, "DescribeKey")
+    assert noted.of("arn:aws:kms:r:a:key/00000000-0000-4000-8000-000000000000") is None
 
 
 def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threads, monkeypatch):
@@ -76,6 +76,7 @@ def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threa
             if number == 2:
                 last[keys[5].arn] = use(noted, keys[5].arn, NOW + 500, "Decrypt")
         assert not noted._under_way
+        assert not noted._old and not len(noted._packed)  # a round goes through both
         assert await noted.write_all(threads, 10.0) == 0
         for key in keys:
             assert noted.of(key.arn) is None

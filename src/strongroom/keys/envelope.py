@@ -33,6 +33,7 @@ from strongroom.errors import InvalidCiphertext
 from strongroom.keys.derive import SALT_BYTES, Kdf
 
 _NONCE_BYTES = 12
+KEY_ID_BYTES = 17  # of `key_id_bytes`
 RANDOM_BYTES = SALT_BYTES + _NONCE_BYTES
 
 _FORM_AT = 2

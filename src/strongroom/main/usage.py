@@ -14,7 +14,7 @@ from time import monotonic
 from uuid import UUID
 
 from strongroom.audit.identifiers import event_of
-from strongroom.keys.envelope import key_id_bytes, key_id_text
+from strongroom.keys.envelope import KEY_ID_BYTES, key_id_bytes, key_id_text
 from strongroom.keys.usage import TRACKED, LastUsage
 from strongroom.server.exchange import Exchange
 from strongroom.storage.books.usage import Place
@@ -24,11 +24,13 @@ from strongroom.storage.store import Store
 _EVERY = 60.0  # seconds from the beginning of one round to that of the next, at least
 _BATCH = 100  # keys in one transaction, so that others get their turn in between
 _MOST = 1_000_000  # keys of which something is noted
-_LOOSE = 20_000  # keys of which it is not packed, twice
+_EACH = 8  # keys in a bucket
+_LOOSE = 5_000  # keys of which it is not packed, twice
 
 _Loose = dict[str, tuple[str, float, str]]
 """Operation, time and request id, by the key's ARN."""
-_RECORD = struct.Struct("<I17sBd16s")  # home, key id, operation, time, request id
+_HOME = struct.Struct("<I")
+_RECORD = struct.Struct("<Bd16s")  # operation, time, request id
 _OPERATIONS = tuple(sorted(TRACKED))
 _NUMBERS = {operation: number for number, operation in enumerate(_OPERATIONS)}
 
@@ -44,7 +46,7 @@ class Noted:
         self._store = store
         self._young: _Loose = {}
         self._old: _Loose = {}
-        self._packed = Buckets(_MOST)  # by the key's place
+        self._packed = Buckets(_MOST, _EACH, KEY_ID_BYTES + _HOME.size)  # by id and home
         self._homes: list[tuple[str, str]] = []  # accounts and Regions
         self._home_numbers: dict[tuple[str, str], int] = {}
         self._writing: dict[Place, LastUsage] = {}
@@ -69,11 +71,9 @@ class Noted:
         if usage is not None:
             return _usage(*usage)
         place = _place(arn)
-        record = self._packed.find(place)
+        record = self._packed.find(self._name(place))
         if record is not None:
-            of, packed = self._read(record)
-            if of == place:
-                return packed
+            return _read(record)
         return self._writing.get(place)
 
     async def write(self, executor: Executor) -> None:
@@ -123,9 +123,9 @@ class Noted:
                 self._old.popitem()
         elif len(self._packed):
             records, self._at = self._packed.some(self._at, _BATCH)
-            taken.update(map(self._read, records))
-            for place in taken:
-                self._packed.drop(place)
+            taken.update((self._place(name), _read(record)) for name, record in records)
+            for name, _ in records:
+                self._packed.drop(name)
             more = self._at > 0
         else:
             self._at = 0
@@ -136,7 +136,7 @@ class Noted:
                 await loop.run_in_executor(executor, partial(self._put, taken))
             except BaseException:
                 for place, usage in taken.items():
-                    if self._packed.find(place) is None:
+                    if self._packed.find(self._name(place)) is None:
                         self._hold(place, usage.operation, usage.at, usage.request_id)
                 raise
             finally:
@@ -148,25 +148,26 @@ class Noted:
             books.put_usages(taken)
 
     def _hold(self, place: Place, operation: str, at: float, request_id: str) -> None:
+        request = bytes.fromhex(request_id.replace("-", ""))
+        self._packed.put(self._name(place), _RECORD.pack(_NUMBERS[operation], at, request))
+
+    def _name(self, place: Place) -> bytes:
         account, region, key_id = place
         home = account, region
         number = self._home_numbers.get(home)
         if number is None:
             number = self._home_numbers[home] = len(self._homes)
             self._homes.append(home)
-        record = _RECORD.pack(
-            number,
-            key_id_bytes(key_id),
-            _NUMBERS[operation],
-            at,
-            bytes.fromhex(request_id.replace("-", "")),
-        )
-        self._packed.put(place, record)
+        return key_id_bytes(key_id) + _HOME.pack(number)
 
-    def _read(self, record: bytes) -> tuple[Place, LastUsage]:
-        home, key_id, operation, at, request = _RECORD.unpack(record)
-        place = (*self._homes[home], key_id_text(key_id))
-        return place, _usage(_OPERATIONS[operation], at, str(UUID(bytes=request)))
+    def _place(self, name: bytes) -> Place:
+        (number,) = _HOME.unpack_from(name, KEY_ID_BYTES)
+        return (*self._homes[number], key_id_text(name[:KEY_ID_BYTES]))
+
+
+def _read(record: bytes) -> LastUsage:
+    operation, at, request = _RECORD.unpack(record)
+    return _usage(_OPERATIONS[operation], at, str(UUID(bytes=request)))
 
 
 def _usage(operation: str, at: float, request_id: str) -> LastUsage:

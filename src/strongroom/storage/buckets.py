@@ -1,87 +1,82 @@
 """Very many small records in little memory: each is a part of a `bytes` object that a few share.
 
 A dictionary of objects takes ten times what is in them, and all of them are looked through whenever
-Python collects garbage; what is here takes some 30 bytes beside each record, and is nothing to the
+Python collects garbage; what is here takes some 10 bytes beside each record and its name, and is nothing to the
 collector.  It is for what is looked up seldom enough that a microsecond more does not matter.
 
     bucket  = *entry                     the one that was put last comes last
-    entry   = length of the record (2) || tag (8) || record
+    entry   = length of the record (2) || name || record
 
-A tag is what Python's `hash` makes of a name, under a key that each process draws for itself.  A record
-is found by it alone, so who reads one looks whether it is the right one.
+Names are bytes, all of the same length.
 """
 
 import struct
-from collections.abc import Hashable
 
-_HEAD = struct.Struct("<HQ")
-_EACH = 2  # records in a bucket, when all are here
+_LENGTH = struct.Struct("<H")
 _LOOKED_AT = 20_000  # buckets at a time
-_TAG = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Buckets:
     """At most so many records.  One more takes the place of the oldest of its bucket, or of the next."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, each: int, name_bytes: int) -> None:
+        """`each`: how many are to be in a bucket, when all are here: so many that it has some 400 bytes.
+
+        Fewer take more memory, more take longer; and what has more than 512 bytes Python does not keep as densely.
+        """
         self._most = most
-        count = 1
-        while count * _EACH < most:
-            count *= 2
-        self._mask = count - 1
-        self._buckets = [b""] * count
+        self._head = _LENGTH.size + name_bytes
+        self._buckets = [b""] * (-(-most // each))
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def find(self, name: Hashable) -> bytes | None:
-        tag = hash(name) & _TAG
-        bucket = self._buckets[tag & self._mask]
-        found = _entry(bucket, tag)
-        return None if found is None else bucket[found[0] + _HEAD.size : found[1]]
+    def find(self, name: bytes) -> bytes | None:
+        bucket = self._buckets[hash(name) % len(self._buckets)]
+        at, ends = self._entry(bucket, name)
+        return bucket[at + self._head : ends] if ends else None
 
-    def put(self, name: Hashable, record: bytes) -> None:
+    def put(self, name: bytes, record: bytes) -> None:
         """In place of what stood under the name."""
-        tag = hash(name) & _TAG
-        number = tag & self._mask
+        number = hash(name) % len(self._buckets)
         bucket = self._buckets[number]
-        found = _entry(bucket, tag)
-        if found is None:
-            self._count += 1
+        at, ends = self._entry(bucket, name)
+        if ends:
+            bucket = bucket[:at] + bucket[ends:]
         else:
-            bucket = bucket[: found[0]] + bucket[found[1] :]
-        self._buckets[number] = bucket + _HEAD.pack(len(record), tag) + record
+            self._count += 1
+        self._buckets[number] = b"".join((bucket, _LENGTH.pack(len(record)), name, record))
         if self._count > self._most:
             self._drop_first(number if bucket else number + 1)
 
-    def drop(self, name: Hashable) -> None:
-        tag = hash(name) & _TAG
-        number = tag & self._mask
+    def drop(self, name: bytes) -> None:
+        number = hash(name) % len(self._buckets)
         bucket = self._buckets[number]
-        found = _entry(bucket, tag)
-        if found is not None:
-            self._buckets[number] = bucket[: found[0]] + bucket[found[1] :]
+        at, ends = self._entry(bucket, name)
+        if ends:
+            self._buckets[number] = bucket[:at] + bucket[ends:]
             self._count -= 1
 
-    def some(self, begin: int, least: int) -> tuple[list[bytes], int]:
-        """The records of whole buckets, from the one of that number on, until there are so many; and the number to go
-        on with, which is 0 after the last bucket.
+    def some(self, begin: int, least: int) -> tuple[list[tuple[bytes, bytes]], int]:
+        """Names and records of whole buckets, from the one of that number on, until there are so many; and the number
+        to go on with, which is 0 after the last bucket.
 
         It looks into some thousand buckets and no more, whatever it has found.
         """
-        found: list[bytes] = []
+        found: list[tuple[bytes, bytes]] = []
         number = begin
-        ends = min(begin + _LOOKED_AT, len(self._buckets))
-        while number < ends and len(found) < least:
+        last = min(begin + _LOOKED_AT, len(self._buckets))
+        while number < last and len(found) < least:
             bucket = self._buckets[number]
             at = 0
             while at < len(bucket):
-                ends_at = _ends(bucket, at)
-                found.append(bucket[at + _HEAD.size : ends_at])
-                at = ends_at
+                ends = self._ends(bucket, at)
+                begins = at + self._head
+                found.append((bucket[at + _LENGTH.size : begins], bucket[begins:ends]))
+                at = ends
             number += 1
-        return found, number & self._mask
+        return found, number % len(self._buckets)
 
     def clear(self) -> None:
         self._buckets = [b""] * len(self._buckets)
@@ -89,26 +84,23 @@ class Buckets:
 
     def _drop_first(self, number: int) -> None:
         """The oldest of a bucket, or of the next that has one."""
-        number &= self._mask
+        number %= len(self._buckets)
         while not self._buckets[number]:
-            number = (number + 1) & self._mask
+            number = (number + 1) % len(self._buckets)
         bucket = self._buckets[number]
-        self._buckets[number] = bucket[_ends(bucket, 0) :]
+        self._buckets[number] = bucket[self._ends(bucket, 0) :]
         self._count -= 1
 
+    def _entry(self, bucket: bytes, name: bytes) -> tuple[int, int]:
+        """Where the entry of a name begins and ends; 0 and 0 if there is none."""
+        at = 0
+        while at < len(bucket):
+            ends = self._ends(bucket, at)
+            if bucket.startswith(name, at + _LENGTH.size):
+                return at, ends
+            at = ends
+        return 0, 0
 
-def _entry(bucket: bytes, tag: int) -> tuple[int, int] | None:
-    """Where the entry of a tag begins and ends."""
-    at = 0
-    while at < len(bucket):
-        length, found = _HEAD.unpack_from(bucket, at)
-        ends = at + _HEAD.size + length
-        if found == tag:
-            return at, ends
-        at = ends
-    return None
-
-
-def _ends(bucket: bytes, at: int) -> int:
-    length, _ = _HEAD.unpack_from(bucket, at)
-    return at + _HEAD.size + int(length)
+    def _ends(self, bucket: bytes, at: int) -> int:
+        length: int = _LENGTH.unpack_from(bucket, at)[0]
+        return at + self._head + length

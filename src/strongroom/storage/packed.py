@@ -1,15 +1,17 @@
-"""Keys in little memory: what most keys are, in some 130 bytes each.
+"""Keys in little memory: what most keys are, in some 100 bytes each.
 
 A `Key` that is ready for use takes ten times that: it is a dozen objects, and its material is a derivation begun.
 What keys of one profile have in common stands once for all of them.
 
-    record  = number of the profile (4) || key id (17) || state (1) || created (8) || version (4)
-              || deletion date (8) || deletion window, days (2) || rotation period, days (2)
-              || next rotation (8) || rotations on demand (1) || which material is current (1)
-              || how many there are (1) || *(material id (32) || secret (32)) || description
+    record  = number of the profile (4) || state (1) || created (8) || version (4) || how many materials (1)
+              || *(material id (32) || secret (32)) || rest
+    rest    = nothing, or
+              deletion date (8) || deletion window, days (2) || rotation period, days (2) || next rotation (8)
+              || rotations on demand (1) || which material is current (1) || description
 
-Numbers are little-endian; a date that there is not is NaN, and a period 0.  Secrets are as open here as in a `Key`.
-Of what kind a key must be says `_fits`.  Nothing of this is ever written anywhere.
+A record stands under the 17 bytes of the key's id.  Numbers are little-endian; a date that there is not is NaN, and a
+period 0.  Secrets are as open here as in a `Key`.  Of what kind a key must be says `_fits`.  Nothing of this is ever
+written anywhere.
 """
 
 import struct
@@ -17,7 +19,7 @@ from collections.abc import Mapping
 from math import isnan, nan
 from typing import NamedTuple
 
-from strongroom.keys.envelope import Material, key_id_bytes
+from strongroom.keys.envelope import KEY_ID_BYTES, Material, key_id_bytes
 from strongroom.keys.key import Key, Profile
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
@@ -27,9 +29,12 @@ from strongroom.storage.buckets import Buckets
 Place = tuple[str, str, str]
 """Account, Region, and a key's id."""
 
-_HEAD = struct.Struct("<I17sBdIdHHdBBB")
+_HEAD = struct.Struct("<IBdIB")
+_REST = struct.Struct("<dHHdBB")
+_PLAIN = _REST.pack(nan, 0, 0, nan, 0, 0)  # a rest that is left out
 _MATERIAL = struct.Struct("<32s32s")
 _MOST_RECORD = 2_048  # bytes
+_EACH = 4  # keys in a bucket
 _MOST_TEXT = 8 << 20  # characters of policies, with something for whatever else a profile has
 _PROFILE_TEXT = 1_000
 _STATES = tuple(KeyState)
@@ -44,7 +49,7 @@ class _Common(NamedTuple):
 
 class PackedKeys:
     def __init__(self, most: int) -> None:
-        self._records = Buckets(most)
+        self._records = Buckets(most, _EACH, KEY_ID_BYTES)
         self._commons: list[_Common] = []
         self._profiles: dict[Profile, int] = {}
         self._text = 0
@@ -53,49 +58,38 @@ class PackedKeys:
         return len(self._records)
 
     def find(self, place: Place) -> Key | None:
-        record = self._records.find(place)
+        account, region, key_id = place
+        id_bytes = key_id_bytes(key_id)
+        record = self._records.find(id_bytes)
         if record is None:
             return None
-        account, region, key_id = place
-        (
-            profile,
-            id_bytes,
-            state,
-            created,
-            version,
-            deletion_date,
-            window,
-            period,
-            next_rotation,
-            on_demand,
-            current,
-            count,
-        ) = _HEAD.unpack_from(record)
-        common = self._commons[profile]
-        of = common.profile
-        if id_bytes != key_id_bytes(key_id) or of.account != account or of.region != region:
-            return None  # another's, of the same tag
-        described = _HEAD.size + count * _MATERIAL.size
+        number, state, created, version, count = _HEAD.unpack_from(record)
+        profile, stem, principals = self._commons[number]
+        if profile.account != account or profile.region != region:
+            return None
+        materials_end = _HEAD.size + count * _MATERIAL.size
         materials = {
             material_id: Material.of(material_id, secret)
-            for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : described])
+            for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : materials_end])
         }
+        rest = record[materials_end:] or _PLAIN
+        deletion_date, window, period, next_rotation, on_demand, current = _REST.unpack_from(rest)
         return Key(
-            account=of.account,
-            region=of.region,
+            account=profile.account,
+            region=profile.region,
             id=key_id,
-            arn=common.stem + key_id,
+            arn=stem + key_id,
             id_bytes=id_bytes,
-            manager=of.manager,
-            spec=of.spec,
-            usage=of.usage,
-            origin=of.origin,
+            manager=profile.manager,
+            spec=profile.spec,
+            usage=profile.usage,
+            origin=profile.origin,
             multi_region=False,
             state=_STATES[state],
-            description=record[described:].decode(),
+            description=rest[_REST.size :].decode(),
             created=created,
-            policy=of.policy,
-            principals=common.principals,
+            policy=profile.policy,
+            principals=principals,
             deletion_date=None if isnan(deletion_date) else deletion_date,
             deletion_window_days=window or None,
             rotation=Schedule(period, next_rotation) if period else None,
@@ -105,35 +99,32 @@ class PackedKeys:
             version=version,
         )
 
-    def hold(self, place: Place, key: Key) -> None:
+    def hold(self, key: Key) -> None:
         """Hold a key, if it is of a kind that can be held so."""
         if not _fits(key):
             return
-        record = b"".join(
-            (
-                _HEAD.pack(
-                    self._number(key),
-                    key.id_bytes,
-                    _NUMBERS[key.state],
-                    key.created,
-                    key.version,
-                    nan if key.deletion_date is None else key.deletion_date,
-                    key.deletion_window_days or 0,
-                    0 if key.rotation is None else key.rotation.period_days,
-                    nan if key.rotation is None else key.rotation.next,
-                    key.on_demand_rotations,
-                    list(key.materials).index(key.current_id),
-                    len(key.materials),
-                ),
-                *(part for each in key.materials.values() for part in (each.id, each.secret)),
-                key.description.encode(),
-            )
+        rest = _REST.pack(
+            nan if key.deletion_date is None else key.deletion_date,
+            key.deletion_window_days or 0,
+            0 if key.rotation is None else key.rotation.period_days,
+            nan if key.rotation is None else key.rotation.next,
+            key.on_demand_rotations,
+            list(key.materials).index(key.current_id),
         )
+        if key.description or rest != _PLAIN:
+            rest += key.description.encode()
+        else:
+            rest = b""
+        head = _HEAD.pack(
+            self._number(key), _NUMBERS[key.state], key.created, key.version, len(key.materials)
+        )
+        materials = [part for each in key.materials.values() for part in (each.id, each.secret)]
+        record = b"".join((head, *materials, rest))
         if len(record) <= _MOST_RECORD:
-            self._records.put(place, record)
+            self._records.put(key.id_bytes, record)
 
     def drop(self, place: Place) -> None:
-        self._records.drop(place)
+        self._records.drop(key_id_bytes(place[2]))
 
     def clear(self) -> None:
         self._records.clear()

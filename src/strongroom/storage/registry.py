@@ -41,7 +41,7 @@ from strongroom.storage.packed import PackedKeys
 from strongroom.storage.page import Page
 from strongroom.storage.store import Store
 
-_READY = 8_000  # keys held as they are used, some 2 KiB each; and as many aliases, and credentials
+_READY = 4_000  # keys held as they are used, some 2 KiB each; and as many aliases, and credentials
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _SLOW = 0.010  # seconds that a reading may take on the loop
@@ -163,7 +163,7 @@ class Registry:
     def _hold_key(self, place: Place, key: Key | None) -> None:
         self._keys.hold(place, key)
         if key is not None:
-            self._packed.hold(place, key)
+            self._packed.hold(key)
 
     def _at_hand(self, place: Place) -> Found | None:
         """A key, read here and now: where the database is a file, that costs less than to have it done.
