@@ -1,6 +1,7 @@
 """What a worker notes of the keys that it uses, through all that it goes through until it is written."""
 
 import asyncio
+import itertools
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -81,6 +82,29 @@ def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threa
         for key in keys:
             assert noted.of(key.arn) is None
             assert kept(store, key) == last[key.arn]
+
+    asyncio.run(scenario())
+
+
+def test_who_uses_many_keys_all_the_time_does_not_keep_the_others_from_being_written(
+    store, backing, threads, monkeypatch
+):
+    monkeypatch.setattr(usage_module, "_EVERY", 0.0)
+    monkeypatch.setattr(usage_module, "_LOOSE", 20)
+    monkeypatch.setattr(usage_module, "_BATCH", 2)
+    noted = Noted(store)
+    others = [keep_key(store, backing) for _ in range(4)]
+    arns = itertools.cycle(f"arn:aws:kms:test-1:000000000000:key/{uuid.uuid4()}" for _ in range(40))
+
+    async def scenario():
+        for key in others:
+            use(noted, key.arn, NOW)
+        noted._next_round = 0.0
+        for _ in range(100):
+            for _ in range(17):
+                use(noted, next(arns), NOW)
+            await noted.write(threads)
+        assert all(kept(store, key) is not None for key in others)
 
     asyncio.run(scenario())
 

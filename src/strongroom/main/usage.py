@@ -112,24 +112,24 @@ class Noted:
             self._old.popitem()
 
     async def _write_some(self, executor: Executor) -> bool:
-        """Whether there may be more of the round."""
+        """Whether there may be more of the round.
+
+        What is packed comes first: where it grows, `_old` is never empty, and goes there by itself.
+        """
         taken: dict[Place, LastUsage] = {}
         self._writing = taken
-        more = True
-        if self._old:
-            while self._old and len(taken) < _BATCH:
-                arn = next(reversed(self._old))
-                taken[_place(arn)] = _usage(*self._old[arn])
-                self._old.popitem()
-        elif len(self._packed):
+        if len(self._packed):
             records, self._at = self._packed.some(self._at, _BATCH)
             taken.update((self._place(name), _read(record)) for name, record in records)
             for name, _ in records:
                 self._packed.drop(name)
-            more = self._at > 0
         else:
             self._at = 0
-            more = False
+            while self._old and len(taken) < _BATCH:
+                arn = next(reversed(self._old))
+                taken[_place(arn)] = _usage(*self._old[arn])
+                self._old.popitem()
+        more = self._at > 0 or bool(self._old and not len(self._packed))
         if taken:
             try:
                 loop = asyncio.get_running_loop()
