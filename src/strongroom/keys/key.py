@@ -24,6 +24,10 @@ class About(NamedTuple):
     tags: Mapping[str, str]
 
 
+Place = tuple[str, str, str]
+"""Where a key is: account, Region, and its id."""
+
+
 class Profile(NamedTuple):
     """What a decision asks of a key beside its ARN, its aliases and its tags.
 
@@ -41,10 +45,8 @@ class Profile(NamedTuple):
     principals: tuple[tuple[str, str], ...]
 
 
-@lru_cache(maxsize=4_096)
-def _profile(*parts: object) -> Profile:
-    """Equal ones are the same object, as long as they are in use: it is looked up by its identity."""
-    return Profile(*parts)  # type: ignore[arg-type]
+_profile = lru_cache(maxsize=4_096)(Profile)
+"""As a rule gives equal ones as the same object: what is kept for one is found by its identity."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -84,7 +86,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     imports: tuple[Import, ...] = ()
     """Of a key of origin EXTERNAL, the first one first."""
     version: int  # of the row; rises with every change
-    profile: Profile = None  # type: ignore[assignment]  # of what is above
+    profile: Profile = None  # type: ignore[assignment]  # made in `__post_init__` of what is above
 
     def __post_init__(self) -> None:
         profile = _profile(

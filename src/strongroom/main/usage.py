@@ -15,9 +15,9 @@ from uuid import UUID
 
 from strongroom.audit.identifiers import event_of
 from strongroom.keys.envelope import KEY_ID_BYTES, key_id_bytes, key_id_text
+from strongroom.keys.key import Place
 from strongroom.keys.usage import TRACKED, LastUsage
 from strongroom.server.exchange import Exchange
-from strongroom.storage.books.usage import Place
 from strongroom.storage.buckets import Buckets
 from strongroom.storage.store import Store
 
@@ -25,7 +25,7 @@ _EVERY = 60.0  # seconds from the beginning of one round to that of the next, at
 _BATCH = 100  # keys in one transaction, so that others get their turn in between
 _MOST = 1_000_000  # keys of which something is noted
 _EACH = 8  # keys in a bucket
-_LOOSE = 5_000  # keys of which it is not packed, twice
+_LOOSE = 5_000  # keys of which it is not packed; there are less than four times as many
 
 _Loose = dict[str, tuple[str, float, str]]
 """Operation, time and request id, by the key's ARN."""
@@ -104,7 +104,7 @@ class Noted:
             self._old, self._young = self._young, {}
 
     def _make_room(self) -> None:
-        """Two are packed for one that is noted, so the old are all packed before the young are too many again."""
+        """Two are packed for one that is noted, so the young are never twice as many as they may be."""
         self._grow_old()
         for _ in range(min(2, len(self._old))):
             arn = next(reversed(self._old))

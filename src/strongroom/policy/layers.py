@@ -44,7 +44,7 @@ class Question:
     @property
     def is_of_key(self) -> bool:
         """Asked of a KMS action alone, whose resource is a key, an alias or `*`."""
-        return ":key/" in self.resource
+        return bool(self.keys)
 
     @property
     def keys(self) -> str:

@@ -8,9 +8,7 @@ first.  The newest is kept however large it is, else whoever waits for it would 
 from collections import OrderedDict
 
 from strongroom.keys.grant import Grant
-
-Place = tuple[str, str, str]
-"""Account, Region and id of a key."""
+from strongroom.keys.key import Place
 
 
 class GrantShelf:

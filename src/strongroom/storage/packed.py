@@ -20,14 +20,11 @@ from math import isnan, nan
 from typing import NamedTuple
 
 from strongroom.keys.envelope import KEY_ID_BYTES, Material, key_id_bytes
-from strongroom.keys.key import Key, Profile
+from strongroom.keys.key import Key, Place, Profile
 from strongroom.keys.rotation import Schedule
 from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
 from strongroom.keys.states import KeyState
 from strongroom.storage.buckets import Buckets
-
-Place = tuple[str, str, str]
-"""Account, Region, and a key's id."""
 
 _HEAD = struct.Struct("<IBdIB")
 _REST = struct.Struct("<dHHdBB")

@@ -29,7 +29,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.grant import Grant
 from strongroom.keys.grant_rules import MOST_OF_A_KEY
 from strongroom.keys.hierarchy import Domain
-from strongroom.keys.key import About, Key
+from strongroom.keys.key import About, Key, Place
 from strongroom.policy.identity import Identity
 from strongroom.policy.organization import Standing
 from strongroom.storage import bounds, changes
@@ -52,8 +52,6 @@ _MISSING_CAPACITY = 1_000  # names known not to exist
 Name = TypeVar("Name")
 Value = TypeVar("Value")
 Read = TypeVar("Read")
-Place = tuple[str, str, str]
-"""Account, Region, and a key's id or an alias's name."""
 _Found = tuple[Callable[[], None], int]
 """How to hold what was read, and the last change that the reading saw."""
 
@@ -118,7 +116,7 @@ class Registry:
         self._packed = PackedKeys(capacity)
         capacity = min(capacity, _READY)
         self._keys: _Shelf[Place, Key] = _Shelf(capacity)  # of those that are packed, and others
-        self._aliases: _Shelf[Place, Alias] = _Shelf(capacity)
+        self._aliases: _Shelf[tuple[str, str, str], Alias] = _Shelf(capacity)  # by their names
         self._credentials: _Shelf[str, Credential] = _Shelf(capacity)
         self._about: _Shelf[Place, About] = _Shelf(capacity)  # by the key
         self._owners: _Shelf[tuple[str, str], str] = _Shelf(capacity)  # by Region and key id

@@ -75,28 +75,19 @@ class Decisions:
     def __init__(self, standing: Callable[[str], Standing]) -> None:
         """`standing` gives that of an account."""
         self._standing = standing
-        self._kept: dict[tuple[int, int, str], _Kept] = {}  # by the key's profile
-        self._apart: dict[tuple[int, int, str], _Kept] = {}  # by the key, where that matters
+        self._kept: dict[tuple[int, int, str], _Kept] = {}
         self._granted: dict[tuple[int, int, str], _KeptGranted] = {}
 
     def of(self, who: Principal, key: Key, action: str) -> Prepared:
-        profile = key.profile
-        name = id(who), id(profile), action
-        kept = self._kept.get(name)
+        of: Key | Profile = key.profile
+        kept = self._kept.get((id(who), id(of), action))
+        if kept is not None and kept.prepared.narrow:
+            of = key
+            kept = self._kept.get((id(who), id(of), action))
         if kept is None:
-            prepared = self._prepared(who, key, action)
-            _keep(self._kept, name, _Kept(who, profile, prepared))
-        elif not kept.prepared.narrow:
-            return kept.prepared
-        else:
-            name = id(who), id(key), action
-            kept = self._apart.get(name)
-            if kept is not None:
-                return kept.prepared
-            prepared = self._prepared(who, key, action)
-        if prepared.narrow:
-            _keep(self._apart, (id(who), id(key), action), _Kept(who, key, prepared))
-        return prepared
+            kept = _Kept(who, of, self._prepared(who, key, action))
+            _keep(self._kept, (id(who), id(of), action), kept)
+        return kept.prepared
 
     def granted(
         self, who: Principal, key: Key, action: str, grants: Callable[[], Sequence[Grant]]

@@ -6,13 +6,10 @@ from math import inf
 
 from sqlalchemy import select
 
-from strongroom.keys.key import Key
+from strongroom.keys.key import Key, Place
 from strongroom.keys.usage import LastUsage
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, Home
-
-Place = tuple[str, str, str]
-"""Account, Region, and a key's id."""
 
 
 @dataclass(slots=True)
@@ -56,10 +53,7 @@ class Usage(Book):
                     "account": account,
                     "region": region,
                     "key_id": key_id,
-                    "operation": usages[key_id].operation,
-                    "at": usages[key_id].at,
-                    "request_id": usages[key_id].request_id,
-                    "event_id": usages[key_id].event_id,
+                    **usages[key_id]._asdict(),
                 }
                 for key_id in new
             ],
