@@ -51,6 +51,13 @@ def test_what_is_no_use_is_not_noted(store):
     assert noted.of("arn:aws:kms:r:a:key/00000000-0000-4000-8000-000000000000") is None
 
 
+def test_to_ask_for_a_key_changes_nothing(store):
+    """Another thread asks: two that number a home at once could give one number to two."""
+    noted = Noted(store)
+    assert noted.of("arn:aws:kms:r:a:key/00000000-0000-4000-8000-000000000000") is None
+    assert noted._homes == [] and noted._home_numbers == {}
+
+
 def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threads, monkeypatch):
     monkeypatch.setattr(usage_module, "_LOOSE", 6)
     monkeypatch.setattr(usage_module, "_BATCH", 4)

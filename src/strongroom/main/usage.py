@@ -70,11 +70,10 @@ class Noted:
         usage = self._young.get(arn) or self._old.get(arn)
         if usage is not None:
             return _usage(*usage)
-        place = _place(arn)
-        record = self._packed.find(self._name(place))
-        if record is not None:
-            return _read(record)
-        return self._writing.get(place)
+        place = account, region, key_id = _place(arn)
+        home = self._home_numbers.get((account, region))  # another thread adds none
+        record = None if home is None else self._packed.find(_name(home, key_id))
+        return self._writing.get(place) if record is None else _read(record)
 
     async def write(self, executor: Executor) -> None:
         """Go on with the round, or begin one if it is time; what cannot be written is noted still."""
@@ -136,7 +135,7 @@ class Noted:
                 await loop.run_in_executor(executor, partial(self._put, taken))
             except BaseException:
                 for place, usage in taken.items():
-                    if self._packed.find(self._name(place)) is None:
+                    if self._packed.find(self._named(place)) is None:
                         self._hold(place, usage.operation, usage.at, usage.request_id)
                 raise
             finally:
@@ -149,20 +148,24 @@ class Noted:
 
     def _hold(self, place: Place, operation: str, at: float, request_id: str) -> None:
         request = bytes.fromhex(request_id.replace("-", ""))
-        self._packed.put(self._name(place), _RECORD.pack(_NUMBERS[operation], at, request))
+        self._packed.put(self._named(place), _RECORD.pack(_NUMBERS[operation], at, request))
 
-    def _name(self, place: Place) -> bytes:
+    def _named(self, place: Place) -> bytes:
         account, region, key_id = place
         home = account, region
         number = self._home_numbers.get(home)
         if number is None:
             number = self._home_numbers[home] = len(self._homes)
             self._homes.append(home)
-        return key_id_bytes(key_id) + _HOME.pack(number)
+        return _name(number, key_id)
 
     def _place(self, name: bytes) -> Place:
         (number,) = _HOME.unpack_from(name, KEY_ID_BYTES)
         return (*self._homes[number], key_id_text(name[:KEY_ID_BYTES]))
+
+
+def _name(home: int, key_id: str) -> bytes:
+    return key_id_bytes(key_id) + _HOME.pack(home)
 
 
 def _read(record: bytes) -> LastUsage:
