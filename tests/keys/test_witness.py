@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.keys.sealing import Tampered
-from strongroom.keys.witness import NOTHING, Place, Whole, Witness
+from strongroom.keys.witness import NOTHING, Place, Thing, Whole, Witness, branch_of
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.rootkey import new_root_key
 
 ROOT = new_root_key()
 WITNESS = Witness(ROOT)
 HERE = Place("keys", "111122223333", "eu-central-1")
+KEY = Thing("key", "111122223333", "eu-central-1", "4a4f")
 MOD = 1 << 256
 macs = st.lists(st.binary(min_size=32, max_size=32), max_size=8)
 
@@ -64,9 +65,24 @@ def test_every_number_is_as_the_format_says():
     weight = WITNESS.weight(HERE, mac)
     assert weight == weighed("row", *HERE, mac)
     total = weight.to_bytes(32)
-    assert opened(WITNESS.seal_total(HERE, weight), "total", *HERE) == total
-    share = WITNESS.share(HERE, weight)
-    assert share == weighed("place", *HERE, total)
+    sealed = WITNESS.seal_total(KEY, weight)
+    assert opened(sealed, "total", *KEY) == total
+    name = WITNESS.name(KEY)
+    assert name == weighed("thing", *KEY).to_bytes(32)[:16]
+    leaf = WITNESS.leaf(name, sealed)
+    assert leaf == int.from_bytes(
+        hmac.digest(
+            derived(b"strongroom/v1/witness-weights"), texts("leaf") + name + sealed, "sha256"
+        )
+    )
+    assert WITNESS.leaves([(name, sealed)] * 3) == leaf * 3 % MOD
+    branch = int(f"{int(name.hex(), 16):0128b}"[:14], 2)
+    assert branch_of(name) == branch
+    assert opened(WITNESS.seal_branch(branch, 8, leaf), "branch", str(branch), "8") == (
+        leaf.to_bytes(32)
+    )
+    share = WITNESS.share(branch, leaf)
+    assert share == weighed("branch", str(branch), leaf.to_bytes(32))
     whole = NOTHING.moved(9, share)
     packed = struct.pack(">QQ", 1, 9) + share.to_bytes(32)
     assert opened(WITNESS.seal_whole(whole), "whole") == packed
@@ -103,25 +119,38 @@ def test_what_came_and_went_leaves_the_sum_as_it_was(rows, mac):
     assert total([*rows, mac]) - WITNESS.weight(HERE, mac) in (total(rows), total(rows) - MOD)
 
 
-def test_a_place_with_nothing_in_it_counts_for_nothing():
-    assert WITNESS.share(HERE, 0) == WITNESS.share(HERE, MOD) == 0
-    assert WITNESS.share(HERE, 1) != WITNESS.share(HERE._replace(region=""), 1)
+def test_what_the_release_before_kept_is_as_its_format_said():
+    mac = bytes(range(32))
+    weight = WITNESS.weight(HERE, mac)
+    assert WITNESS.share_of_place(HERE, weight) == weighed("place", *HERE, weight.to_bytes(32))
+    assert WITNESS.share_of_place(HERE, 0) == 0
+
+
+def test_a_branch_with_nothing_on_it_counts_for_nothing():
+    assert WITNESS.share(7, 0) == WITNESS.share(7, MOD) == 0
+    assert WITNESS.share(7, 1) != WITNESS.share(8, 1)
 
 
 def test_what_is_sealed_opens_in_its_place_alone():
-    sealed = WITNESS.seal_total(HERE, 7)
-    assert WITNESS.open_total(HERE, sealed) == 7
+    sealed = WITNESS.seal_total(KEY, 7)
+    assert WITNESS.open_total(KEY, sealed) == 7
     for other in (
-        HERE._replace(table="grants"),
-        HERE._replace(account="1"),
-        HERE._replace(region=""),
+        KEY._replace(kind="grants"),
+        KEY._replace(account="1"),
+        KEY._replace(region=""),
+        KEY._replace(name="4a4"),
     ):
         with pytest.raises(Tampered):
             WITNESS.open_total(other, sealed)
     with pytest.raises(Tampered):
         WITNESS.open_whole(sealed)
     with pytest.raises(Tampered):
-        Witness(new_root_key()).open_total(HERE, sealed)
+        Witness(new_root_key()).open_total(KEY, sealed)
+    branch = WITNESS.seal_branch(7, 9, 1)
+    assert WITNESS.open_branch(7, 9, branch) == 1
+    for number, commit in ((8, 9), (7, 8)):
+        with pytest.raises(Tampered):
+            WITNESS.open_branch(number, commit, branch)
 
 
 @pytest.mark.parametrize("mac", [None, 7, "x" * 32])

@@ -157,8 +157,8 @@ def test_rows_that_somebody_altered(doctor, folder, statement):
     lines = ill(doctor())
     assert lines
     assert all("compare with a backup" in line for line in lines)
-    table = statement.split()[2 if statement.startswith("DELETE") else 1]
-    assert f"`{table}`" in lines[0]
+    named = "key" if statement.startswith("DELETE") else statement.split()[1]
+    assert f"`{named}`" in lines[0]
 
 
 def test_a_database_of_another_release(doctor, folder):

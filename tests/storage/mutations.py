@@ -38,7 +38,8 @@ from strongroom.policy.organization import (
     Unit,
 )
 from strongroom.services.kms.managed import fresh_id, new_key
-from strongroom.storage import schema, totals
+from strongroom.storage import schema
+from strongroom.storage.things import COUNTED
 
 ACCOUNT, REGION = HERE
 MUTATIONS = {}
@@ -280,7 +281,7 @@ def settle_domain(books, chance):
     """After what is under the older key was written again."""
     renew_domain(books, chance)
     for home in books.homes():
-        for table in totals.COUNTED:
+        for table in COUNTED:
             if table is not schema.domains and ("region" in table.c or not home[1]):
                 books.sign_again(table, *home, (), 10_000)
         books.settle_domain(*home)

@@ -34,8 +34,8 @@ import apsw
 from sqlalchemy import create_engine
 
 from strongroom.keys.witness import Whole
-from strongroom.storage import totals
 from strongroom.storage.anchor import Anchor
+from strongroom.storage.tree import Tree
 
 SECTOR = 512  # bytes
 _SYNCS_FOLDER = ("-journal", "-wal")
@@ -317,16 +317,16 @@ def watched(disk, seed, **pragmas):
     vfs = _Vfs(disk, chance)
     apsw.randomness(0)  # SQLite's own generator is seeded anew
     module = dialect(vfs.name, pragmas)
-    record = totals.record
+    keep = Tree.keep
 
-    def recorded(*arguments):
-        whole = record(*arguments)
-        disk.log.append(Intended(whole))
-        return whole
+    def kept(*arguments):
+        state = keep(*arguments)
+        disk.log.append(Intended(state.whole))
+        return state
 
     try:
         with (
-            mock.patch("strongroom.storage.totals.record", recorded),
+            mock.patch.object(Tree, "keep", kept),
             mock.patch(
                 "strongroom.storage.database._write_again", lambda file: write_again(disk, file)
             ),

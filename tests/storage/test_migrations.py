@@ -51,14 +51,18 @@ def structure(database):
         return {(*row[:3], row[3] and "".join(row[3].split())) for row in rows}
 
 
-_SINCE_4 = "imports", "primaries", "last_usage"
+_SINCE_8 = "leaves", "branches"
+_SINCE_7 = "compatibility", *_SINCE_8
+_SINCE_5 = "epoch", "totals", *_SINCE_7
+_SINCE_4 = "imports", "primaries", "last_usage", *_SINCE_5
 LATER = {
-    "0001": ("organization", "iam_role_deletions", *_SINCE_4, "epoch", "totals", "compatibility"),
-    "0002": ("iam_role_deletions", *_SINCE_4, "epoch", "totals", "compatibility"),
-    "0003": (*_SINCE_4, "epoch", "totals", "compatibility"),
-    "0004": ("epoch", "totals", "compatibility"),
-    "0005": ("epoch", "totals", "compatibility"),
-    "0006": ("compatibility",),
+    "0001": ("organization", "iam_role_deletions", *_SINCE_4),
+    "0002": ("iam_role_deletions", *_SINCE_4),
+    "0003": _SINCE_4,
+    "0004": _SINCE_5,
+    "0005": _SINCE_5,
+    "0006": _SINCE_7,
+    "0007": _SINCE_8,
 }
 """How the names of the tables begin that a revision has not."""
 
@@ -84,11 +88,13 @@ def test_an_older_database_is_brought_up(sqlite, migrated, revision):
         for table in schema.metadata.sorted_tables:
             if table.name.startswith(LATER[revision]):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        if revision == "0006":
+        if revision == "0007":
+            connection.exec_driver_sql("UPDATE compatibility SET revision = '0007'")
+        if revision in ("0006", "0007"):
             connection.exec_driver_sql("UPDATE epoch SET number = 41")
         else:
             connection.exec_driver_sql("DROP TABLE changes")
-        for statement in {"0005": CHANGES_OF_5, "0006": ()}.get(revision, OLD_CHANGES):
+        for statement in {"0005": CHANGES_OF_5, "0006": (), "0007": ()}.get(revision, OLD_CHANGES):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     assert not at_current(migrated)
@@ -152,7 +158,8 @@ def test_a_later_release_may_leave_a_database_that_this_one_can_use(database):
 def test_which_releases_may_use_it_is_said_anew(migrated):
     with migrated.writing() as connection:
         connection.execute(insert(schema.compatibility).values(revision="0000"))
-        connection.exec_driver_sql("DROP TABLE compatibility")
+        for name in _SINCE_7:
+            connection.exec_driver_sql(f"DROP TABLE {name}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
     migrate(migrated)
     with migrated.reading() as connection:

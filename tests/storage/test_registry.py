@@ -24,13 +24,14 @@ from strongroom.keys.sealing import Tampered
 from strongroom.keys.states import KeyState
 from strongroom.policy.entities import Group
 from strongroom.policy.organization import ALONE, Member
-from strongroom.storage import changes, totals
+from strongroom.storage import changes
 from strongroom.storage import registry as registry_module
 from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
 from strongroom.storage.schema import epoch
 from strongroom.storage.store import Store
+from strongroom.storage.tree import Tree
 
 
 @pytest.fixture(params=["at hand", "sqlite", "in_postgresql"])
@@ -644,16 +645,16 @@ def test_a_database_that_hangs_is_not_waited_for_long(store, page, backing, thre
 
 def test_who_is_overtaken_by_a_writer_has_seen_no_older_database(store, backing, monkeypatch):
     keep_key(store, backing)
-    whole, overtaken = totals.whole, []
+    whole, overtaken = Tree.whole, []
 
-    def overtaking(connection, witness):
-        found = whole(connection, witness)
+    def overtaking(tree, connection):
+        found = whole(tree, connection)
         if not overtaken:
             overtaken.append(True)
             keep_key(store, backing)
         return found
 
-    monkeypatch.setattr(totals, "whole", overtaking)
+    monkeypatch.setattr(Tree, "whole", overtaking)
     number, touched = store.changes(0)
     assert (number, len(touched)) == (1, 1)
     assert store.changes(0)[0] == 2

@@ -25,11 +25,12 @@ from strongroom.keys import grant_token
 from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import open_domain
 from strongroom.keys.sealing import Tampered
-from strongroom.storage import renewal, schema, totals
+from strongroom.storage import renewal, schema
 from strongroom.storage.page import Page
 from strongroom.storage.renewal import renew
 from strongroom.storage.rows import checked
 from strongroom.storage.store import Store
+from strongroom.storage.things import COUNTED
 
 NOW = 1_800_000_000.0
 CREDENTIAL = Credential("AKIAAAAAAAAAAAAAAAAA", "s" * 40, HERE[0])
@@ -58,7 +59,7 @@ def rows(store, home):
     """All rows of a domain, with their tables."""
     account, region = home
     with store.reading() as books:
-        for table in totals.COUNTED:
+        for table in COUNTED:
             if table is schema.domains or ("region" not in table.c and region):
                 continue
             query = select(table).where(table.c.account == account)

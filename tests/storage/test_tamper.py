@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from keeping import (
@@ -25,10 +26,15 @@ from strongroom.keys.imports import Import
 from strongroom.keys.rotation import RotationType
 from strongroom.keys.sealing import Tampered
 from strongroom.keys.specs import Origin
+from strongroom.keys.states import KeyState
 from strongroom.keys.usage import LastUsage
-from strongroom.storage import schema, totals
+from strongroom.policy.entities import Group, ManagedPolicy, PolicyVersion, Role, User
+from strongroom.policy.organization import PolicyType
+from strongroom.storage import schema
 from strongroom.storage.rootkey import new_root_key
 from strongroom.storage.store import Store
+from strongroom.storage.things import COUNTED, things_of
+from strongroom.storage.tree import told
 
 CREDENTIAL = Credential("AKIAAAAAAAAAAAAAAAAA", "s" * 40, HERE[0])
 OTHER_CREDENTIAL = Credential("AKIABBBBBBBBBBBBBBBB", "t" * 40, HERE[0], "AIDAone")
@@ -104,10 +110,10 @@ RETIRING = "arn:aws:iam::444455556666:role/keeper"
 
 def use_grants(books, key):
     root = f"arn:aws:iam::{key.account}:root"
-    books.retirable_grants(key.region, RETIRING, "", 10)
-    (grant,) = books.grants_of(key, None, "", 10)
+    (grant,) = books.grants(key.account, key.region, key.id, (root,))
+    assert books.retirable_grants(key.region, RETIRING, "", 10)
+    assert books.grants_of(key, None, "", 10) == [grant]
     assert books.grant(key.account, key.region, grant.id) == grant
-    assert books.grants(key.account, key.region, key.id, (root,)) == (grant,)
     assert books.grant_like(grant) == grant
 
 
@@ -166,8 +172,10 @@ def use_organization(books, account, member):
     assert standing.path == f"o-{member}/r-{member}/ou-{member}/"
     assert [len(level) for level in (*standing.scps, *standing.rcps)] == [1] * 6
     books.everything_in(organization)
-    assert books.invitations_by(organization) == books.invitations_to(member)
-    books.creations(organization)
+    invitation = books.invitation(f"h-{member}")
+    assert [invitation] == books.invitations_by(organization) == books.invitations_to(member)
+    creation = books.creation(organization, f"car-{member}")
+    assert [creation] == books.creations(organization)
     assert books.organization_tags(organization, f"ou-{member}") == {"x": "1"}
 
 
@@ -193,7 +201,7 @@ def flipped(value):
     raise AssertionError(value)
 
 
-CHECKED = [table for table in totals.COUNTED if table is not schema.domains]
+CHECKED = [table for table in COUNTED if table is not schema.domains]
 CELLS = [
     (table.name, column.name)
     for table in [*CHECKED, schema.domains]
@@ -238,7 +246,7 @@ def test_no_column_of_any_row_may_change(store, database, root, page, kept, name
     assert rows > 4 * 10 + 2 * 5 + 2 + 3 + 3 * 18 + 2 + 2 * 16
 
 
-BESIDE = [schema.epoch, schema.totals, schema.changes]
+BESIDE = [schema.epoch, schema.branches, schema.leaves, schema.changes]
 EVERY = [*CHECKED, schema.domains, *BESIDE]
 
 
@@ -256,7 +264,7 @@ def test_nor_any_of_what_vouches_for_all(store, database, root, page, kept, name
     for row in rows_of(database, table):
         alter(database, table, row, **{column: flipped(row[column])})
         found, _ = wrong(opened_anew(database, root, page))
-        assert len(found) in (1, 2)  # of totals, the whole is another too
+        assert len(found) in (1, 2)  # of branches, the whole is another too
         alter(database, table, row, **{column: row[column]})
     assert wrong(opened_anew(database, root, page))[0] == []
 
@@ -266,7 +274,15 @@ def test_no_row_may_go(store, database, root, page, kept):
         for row in rows_of(database, table)[-3:]:
             with replaced(database, table, row, None):
                 assert_noticed(opened_anew(database, root, page), table, row)
+                if table not in (*UNASKED, schema.changes):
+                    with pytest.raises(Tampered):
+                        use_everything(opened_anew(database, root, page), kept)
     assert wrong(opened_anew(database, root, page))[0] == []
+    use_everything(opened_anew(database, root, page), kept)
+
+
+UNASKED = schema.last_usage, schema.iam_role_deletions
+"""Tables that decide nothing: that a row of theirs is gone is noticed when all are looked at."""
 
 
 def test_no_row_may_be_there_twice(store, database, root, page, kept):
@@ -287,7 +303,7 @@ def test_no_row_may_be_there_twice(store, database, root, page, kept):
 
 
 def test_no_row_may_be_as_it_once_was(store, database, root, page, kept):
-    tables = [*CHECKED, schema.totals, schema.epoch]
+    tables = [*CHECKED, schema.leaves, schema.branches, schema.epoch]
     older = {table: rows_of(database, table) for table in tables}
     change_everything(store)
     for table in tables:
@@ -302,8 +318,9 @@ def test_no_row_may_be_as_it_once_was(store, database, root, page, kept):
 
 
 def test_nor_may_rows_with_their_sum(store, database, root, page, kept):
-    """All grants of a place as they were, and what was the sum of them."""
-    older = {table: rows_of(database, table) for table in (schema.grants, schema.totals)}
+    """All grants of a place as they were, and what were the sums of them."""
+    tables = schema.grants, schema.leaves, schema.branches
+    older = {table: rows_of(database, table) for table in tables}
     with store.writing() as books:
         for grant in books.grants_of(kept["one"], None, "", 10):
             books.remove_grant(grant)
@@ -312,7 +329,205 @@ def test_nor_may_rows_with_their_sum(store, database, root, page, kept):
             connection.execute(delete(table))
             connection.execute(insert(table), rows)
     (found,), _ = wrong(opened_anew(database, root, page))
-    assert found.where == "totals"
+    assert found.where == "branches"
+
+
+def disable(books, kept):
+    books.change_key(kept["one"], state=KeyState.DISABLED)
+
+
+def expire_sooner(books, kept):
+    key = kept["one"]
+    books.put_import(key, replace(known_of(key.current_id, "one"), valid_to=NOW))
+
+
+def delete_key(books, kept):
+    books.delete_key(kept["one"])
+
+
+def revoke(books, kept):
+    (grant,) = books.grants_of(kept["one"], None, "", 10)
+    books.remove_grant(grant)
+
+
+def untag(books, kept):
+    books.put_tags(kept["one"], {})
+
+
+def retarget(books, kept):
+    alias = books.alias(*HERE, "alias/one")
+    books.put_alias(replace(alias, target=kept["two"].id))
+
+
+def change_primary(books, _):
+    (primary,) = (key for key in books.multi_region_keys(HERE[0], 10) if not key.is_replica)
+    books.put_primary(primary, books.key(HERE[0], "test-3", primary.id))
+
+
+def deactivate(books, _):
+    books.set_access_key(books.access_key(OTHER_CREDENTIAL.key_id), active=False)
+
+
+def delete_access_key(books, _):
+    books.delete_access_key(books.access_key(OTHER_CREDENTIAL.key_id))
+
+
+def distrust(books, _):
+    books.put_entity(replace(books.named(Role, HERE[0], "one"), trust="another"))
+
+
+def unbind(books, _):
+    books.put_entity(replace(books.named(User, HERE[0], "one"), boundary=""))
+
+
+def default_version(books, _):
+    policy = books.named(ManagedPolicy, HERE[0], "one")
+    books.add_version(policy, PolicyVersion(2, "other", NOW))
+    books.put_entity(replace(policy, default_version=2, last_version=2))
+
+
+def other_version(books, _):
+    policy = books.named(ManagedPolicy, HERE[0], "one")
+    books.delete_version(policy, 1)
+    books.add_version(policy, PolicyVersion(1, "other", NOW))
+
+
+def leave_group(books, _):
+    books.remove_member(books.named(Group, HERE[0], "one"), books.named(User, HERE[0], "one"))
+
+
+def detach(books, _):
+    user = books.named(User, HERE[0], "one")
+    (policy,) = books.attached_to(user)
+    books.detach(user, policy)
+
+
+def other_inline(books, _):
+    user = books.named(User, HERE[0], "one")
+    (name,) = books.inline_policies(user)
+    books.put_inline_policy(user, name, "another")
+
+
+def move_account(books, _):
+    member = books.member(member_of(HERE[0]))
+    books.put_member(replace(member, parent=f"r-{member.id}"))
+
+
+def other_control_policy(books, _):
+    organization = books.organization_of(HERE[0])
+    policy = books.organization_policies(organization, PolicyType.SCP)[0]
+    books.put_organization_policy(replace(policy, document='{"Version":"2012-10-17"}'))
+
+
+def detach_control_policy(books, _):
+    organization = books.organization_of(HERE[0])
+    policy = books.organization_policies(organization, PolicyType.SCP)[0]
+    books.detach_from(organization, policy)
+
+
+def key_one(books, kept):
+    books.key(*HERE, kept["one"].id)
+
+
+def grants_of_one(books, kept):
+    books.grants(*HERE, kept["one"].id, (f"arn:aws:iam::{HERE[0]}:root",))
+
+
+def other_credential(books, _):
+    books.credential(OTHER_CREDENTIAL.key_id)
+
+
+def user_one(books, _):
+    books.identity(HERE[0], "user", "one")
+
+
+def standing(books, _):
+    books.standing(member_of(HERE[0]))
+
+
+PUT_BACK = [
+    (disable, schema.keys, key_one),
+    (expire_sooner, schema.imports, key_one),
+    (delete_key, schema.keys, key_one),
+    (revoke, schema.grants, grants_of_one),
+    (untag, schema.tags, lambda books, kept: books.tags(kept["one"])),
+    (retarget, schema.aliases, lambda books, _: books.alias(*HERE, "alias/one")),
+    (retarget, schema.aliases, lambda books, kept: books.aliases_of(kept["one"])),
+    (change_primary, schema.primaries, lambda books, _: books.multi_region_keys(HERE[0], 10)),
+    (deactivate, schema.access_keys, other_credential),
+    (delete_access_key, schema.access_keys, other_credential),
+    (distrust, schema.iam_roles, lambda books, _: books.identity(HERE[0], "role", "one")),
+    (unbind, schema.iam_users, user_one),
+    (default_version, schema.iam_policies, user_one),
+    (other_version, schema.iam_policy_versions, user_one),
+    (leave_group, schema.iam_members, user_one),
+    (detach, schema.iam_attachments, user_one),
+    (other_inline, schema.iam_inline_policies, user_one),
+    (move_account, schema.organization_members, standing),
+    (other_control_policy, schema.organization_policies, standing),
+    (detach_control_policy, schema.organization_attachments, standing),
+]
+"""What is changed, in which table older rows are put back, and who reads them."""
+
+
+@pytest.mark.parametrize("beside", [(), ("leaves",), ("leaves", "branches")], ids=len)
+@pytest.mark.parametrize(
+    ("change", "table", "use"), PUT_BACK, ids=[f"{case[0].__name__}-{case[1]}" for case in PUT_BACK]
+)
+def test_what_was_put_back_is_noticed_by_who_reads_it(
+    store, database, root, page, kept, change, table, use, beside
+):
+    """And if what says that it is no more was put back with it."""
+    tables = [table, *(schema.metadata.tables[name] for name in beside)]
+    older = {each: rows_of(database, each) for each in tables}
+    with store.writing() as books:
+        change(books, kept)
+    newer = {each: rows_of(database, each) for each in tables}
+    assert not all(row in newer[table] for row in older[table])
+    opened(store, lambda books: use(books, kept))
+    put_in_place(database, older)
+    for reader in (
+        store,
+        opened_anew(database, root, page),
+    ):  # that saw the change, and that did not
+        with pytest.raises(Tampered):
+            opened(reader, lambda books: use(books, kept))
+    put_in_place(database, newer)
+    for reader in (store, opened_anew(database, root, page)):
+        opened(reader, lambda books: use(books, kept))
+
+
+def put_in_place(database, rows_by_table):
+    with database.defining() as connection:
+        for table, rows in rows_by_table.items():
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(insert(table), rows)
+
+
+def test_who_reads_a_key_by_few_statements_notices_it_too(store, database, backing):
+    key = keep_key(store, backing)
+    assert store.key(*HERE, key.id).key.enabled
+    older = {schema.keys: rows_of(database, schema.keys)}
+    with store.writing() as books:
+        books.change_key(key, state=KeyState.DISABLED)
+    assert not store.key(*HERE, key.id).key.enabled
+    put_in_place(database, older)
+    with pytest.raises(Tampered, match="as it once was"):
+        store.key(*HERE, key.id)
+    put_in_place(database, {schema.keys: []})
+    with pytest.raises(Tampered, match="is gone"):
+        store.key(*HERE, key.id)
+
+
+def test_what_is_put_back_is_not_made_genuine_by_who_changes_it(store, database, kept):
+    """Who disables a key would sign the rest of an older row anew."""
+    older = {schema.keys: rows_of(database, schema.keys)}
+    with store.writing() as books:
+        books.change_key(kept["one"], policy='{"Version":"2012-10-17"}')
+    put_in_place(database, older)
+    with pytest.raises(Tampered), store.writing() as books:
+        books.change_key(books.key(*HERE, kept["one"].id), state=KeyState.DISABLED)
 
 
 def change_everything(store):
@@ -352,7 +567,8 @@ def assert_noticed(store, table, row):
     found, _ = wrong(store)
     assert found, table
     if table in CHECKED and "account" in row:
-        assert any(f"`{table.name}`, account {row['account']}" in each.where for each in found)
+        where = {each.where for each in found}
+        assert {f"rows of {told(each)}" for each in things_of(table, row)} <= where
 
 
 def name_of(table, row):
@@ -410,7 +626,7 @@ def test_which_member_is_primary_may_not_be_gone(store, database, root, page, ke
     with database.writing() as connection:
         connection.execute(delete(schema.primaries))
     for region in ("test-1", "test-3"):
-        with pytest.raises(Tampered, match="primary is gone"):
+        with pytest.raises(Tampered, match="is gone"):
             opened(
                 opened_anew(database, root, page),
                 lambda books, region=region: books.key(HERE[0], region, primary.id),

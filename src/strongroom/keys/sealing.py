@@ -33,8 +33,12 @@ class Tampered(Exception):
 
 def names(*parts: str | bytes) -> bytes:
     """What a box belongs to, injectively: each part preceded by its length."""
-    encoded = (part.encode() if isinstance(part, str) else part for part in parts)
-    return b"".join(_LENGTH(len(part)) + part for part in encoded)
+    framed = []
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        framed.append(_LENGTH(len(encoded)))
+        framed.append(encoded)
+    return b"".join(framed)
 
 
 def seal(secret: bytes, plaintext: bytes, belongs: bytes) -> bytes:

@@ -1,10 +1,16 @@
 """Vouching for all rows together: that none is missing, there twice, or back as it once was.
 
 A row's MAC says that the row was written by us and belongs where it stands, not that it is still to be
-there.  So every MAC has a weight, a number that only the root key's holder can tell, and what is kept
-beside the rows is the sum of the weights of those that are to be there: of each place (a table's
-rows of one account and Region) its `total`, and of all places together the `Whole`.  Sums change by what is
-added and taken away, so a transaction need not read what it does not change.
+there.  So every MAC has a weight, a number that only the root key's holder can tell, and sums are kept
+beside the rows:
+
+    total     of a `Thing`: of the weights of the rows that are read together, such as a key's; it stands
+              sealed in a leaf
+    branch    of the weights of the leaves whose names begin alike
+    Whole     of what the branches add to it
+
+So whoever reads a thing reads its rows, the leaves of one branch, and what it holds of the branches in
+memory.  Sums change by what is added and taken away, so a transaction need not read what it does not change.
 
 Sums are kept sealed, each bound to its place: whoever could watch them change would learn weights, and
 could then look for other rows of the same sum.  What nothing of this can notice is that everything was
@@ -16,6 +22,7 @@ Checking" (MSet-Add-Hash, with a secret key and its sum kept secret).
 
 import hmac
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from strongroom.keys.derive import derive
@@ -23,16 +30,27 @@ from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.sealing import Tampered, names, seal, unseal
 
 MODULUS = 1 << 256  # of all sums
+BRANCHES = 1 << 14
+NAME_BYTES = 16  # of a leaf
 _WHOLE = struct.Struct(">QQ32s")
 _MAC_BYTES = 32
 
 
 class Place(NamedTuple):
-    """Rows that have a total: a table's, of one account and Region ("" where it has none)."""
+    """Where a row stands: its table, account and Region ("" where it has none)."""
 
     table: str
     account: str
     region: str
+
+
+class Thing(NamedTuple):
+    """Rows that are read together, and so have a total (`storage.things`)."""
+
+    kind: str
+    account: str
+    region: str
+    name: str
 
 
 class Whole(NamedTuple):
@@ -40,7 +58,7 @@ class Whole(NamedTuple):
 
     commits: int  # that there have been
     number: int  # of the last change (`storage.changes`)
-    total: int  # over the totals of all places
+    total: int  # over all branches
 
     def moved(self, number: int, difference: int) -> "Whole":
         """After a further commit."""
@@ -62,24 +80,44 @@ class Witness:
         return "Witness()"
 
     def weight(self, place: Place, mac: object) -> int:
-        """What one row adds to the total of its place.  Tampered if it has no MAC."""
+        """What one row adds to the total of its thing.  Tampered if it has no MAC."""
         if not isinstance(mac, bytes):
             raise Tampered(f"a row of `{place.table}` was altered outside Strongroom")
         return self._number(names("row", *place, mac))
 
-    def share(self, place: Place, total: int) -> int:
-        """What a place adds to the whole; nothing if there is nothing in it."""
-        return self._number(names("place", *place, _bytes(total))) if total % MODULUS else 0
+    def name(self, thing: Thing) -> bytes:
+        """Of the thing's leaf; nobody can choose things whose leaves are of one branch."""
+        return hmac.digest(self._weighing, names("thing", *thing), "sha256")[:NAME_BYTES]
+
+    def leaf(self, name: bytes, sealed: bytes) -> int:
+        """What a leaf adds to its branch."""
+        return self._number(_LEAF + name + sealed)
+
+    def leaves(self, leaves: Iterable[tuple[bytes, bytes]]) -> int:
+        """What these, by their names and what is sealed in them, are together."""
+        return sum(self.leaf(name, sealed) for name, sealed in leaves) % MODULUS
+
+    def share(self, branch: int, total: int) -> int:
+        """What a branch adds to the whole; nothing if there is nothing on it."""
+        return self._number(names("branch", str(branch), _bytes(total))) if total % MODULUS else 0
 
     def _number(self, text: bytes) -> int:
         return int.from_bytes(hmac.digest(self._weighing, text, "sha256"))
 
-    def seal_total(self, place: Place, total: int) -> bytes:
-        return seal(self._sealing, _bytes(total), names("total", *place))
+    def seal_total(self, thing: Thing, total: int) -> bytes:
+        return seal(self._sealing, _bytes(total), names("total", *thing))
 
-    def open_total(self, place: Place, sealed: bytes) -> int:
-        """Tampered if it is not a total of this place."""
-        return int.from_bytes(unseal(self._sealing, sealed, names("total", *place)))
+    def open_total(self, thing: Thing, sealed: bytes) -> int:
+        """Tampered if it is not a total of this thing."""
+        return int.from_bytes(unseal(self._sealing, sealed, names("total", *thing)))
+
+    def seal_branch(self, branch: int, commit: int, total: int) -> bytes:
+        return seal(self._sealing, _bytes(total), names("branch", str(branch), str(commit)))
+
+    def open_branch(self, branch: int, commit: int, sealed: bytes) -> int:
+        """Tampered if it is not of this branch, or not by that commit."""
+        belongs = names("branch", str(branch), str(commit))
+        return int.from_bytes(unseal(self._sealing, sealed, belongs))
 
     def seal_whole(self, whole: Whole) -> bytes:
         return seal(self._sealing, _packed(whole), names("whole"))
@@ -88,6 +126,16 @@ class Witness:
         """Tampered if it is none."""
         commits, number, total = _WHOLE.unpack(unseal(self._sealing, sealed, names("whole")))
         return Whole(commits, number, int.from_bytes(total))
+
+    # As the release before summed: of each place a total, and the shares of those make the whole
+
+    def open_total_of_place(self, place: Place, sealed: bytes) -> int:
+        """Tampered if it is not a total of this place."""
+        return int.from_bytes(unseal(self._sealing, sealed, names("total", *place)))
+
+    def share_of_place(self, place: Place, total: int) -> int:
+        """What a place added to the whole."""
+        return self._number(names("place", *place, _bytes(total))) if total % MODULUS else 0
 
     def digest(self, whole: Whole) -> bytes:
         """By which a state is known again; it tells nothing of the sum."""
@@ -101,6 +149,14 @@ class Witness:
         """Tampered if `mac` is not the mark of these."""
         if not isinstance(mac, bytes) or not hmac.compare_digest(self.mark(purpose, *parts), mac):
             raise Tampered(f"a {purpose} was altered outside Strongroom")
+
+
+_LEAF = names("leaf")  # before a name of a fixed length and all that is sealed
+
+
+def branch_of(name: bytes) -> int:
+    """The branch of a leaf: the first 14 bits of its name."""
+    return int.from_bytes(name[:2]) >> 2
 
 
 def _packed(whole: Whole) -> bytes:

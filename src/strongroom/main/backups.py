@@ -24,12 +24,13 @@ from strongroom.errors import SetupError
 from strongroom.harden import harden
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.rotation import DAY
-from strongroom.keys.witness import Witness
+from strongroom.keys.sealing import Tampered
+from strongroom.keys.witness import Whole, Witness
 from strongroom.main.continuity import require_continuity
 from strongroom.main.foundation import anchor_outside, open_store
 from strongroom.main.sealing import opened
 from strongroom.services.kms.deletion import SHORTEST_DAYS
-from strongroom.storage import backup, totals
+from strongroom.storage import backup, counting
 from strongroom.storage.anchor import Anchor, taken
 from strongroom.storage.backup import Backup, BackupError, Began, Counts, Ended, Log
 from strongroom.storage.copying import Rows, put, rows_of
@@ -41,6 +42,7 @@ from strongroom.storage.rootkey import RootKeyError, new_private, sync_folder
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener, Seal, in_file, open_sealed, signed, under_passphrase
 from strongroom.storage.store import Store
+from strongroom.storage.tree import Tree
 from strongroom.storage.verification import Verification, Wrong
 
 _AT_ONCE = 1 << 20  # bytes of the audit log
@@ -188,8 +190,7 @@ def restore(
             database.require()
             with database.defining() as connection:
                 counts = _fill(connection, read, root, folder.audit)
-                wrong = _wrong(connection, root, accept=accept_damage)
-                whole = totals.whole(connection, Witness(root))
+                whole, wrong = _examined(connection, root, accept=accept_damage)
                 kept = stack.enter_context(_anchor(anchor_file, Witness(root)))
                 accepted = require_continuity(folder, root, whole, kept, accept=accept_rollback)
             with closing(open_store(where, root, Page.make(folder.page), kept)) as store:
@@ -319,16 +320,23 @@ def _append(audit: Path, part: Log) -> None:
         file.write(part.content)
 
 
-def _wrong(connection: Connection, root: RootKey, *, accept: bool) -> list[str]:
-    """What is not as it was written; Damaged unless that is to be accepted."""
-    found = [_told(wrong) for wrong in Verification(connection, root).run()]
+def _examined(connection: Connection, root: RootKey, *, accept: bool) -> tuple[Whole, list[str]]:
+    """The state, and what is not as it was written; Damaged unless that is to be accepted."""
+    found = []
+    tree = Tree(Witness(root))
+    try:
+        whole = counting.bring_up(connection, tree)
+    except Tampered as failure:
+        found.append(f"{failure}")
+        whole = counting.bring_up(connection, tree, believed=True)
+    found += [_told(wrong) for wrong in Verification(connection, root).run()]
     if found and not accept:
         more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
         raise Damaged(
             f"{'; '.join(found[:_MOST_TOLD])}{more}. The backup was made of a database that had been altered: "
             "take an older one, or restore it with --accept-damage; altered rows are refused when they are used"
         )
-    return found
+    return whole, found
 
 
 def _told(wrong: Wrong) -> str:

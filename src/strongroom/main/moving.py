@@ -11,11 +11,12 @@ from pathlib import Path
 from strongroom.keys.witness import Witness
 from strongroom.main.continuity import anchored, require_continuity
 from strongroom.main.sealing import opened
-from strongroom.storage import copying, totals
+from strongroom.storage import copying, counting
 from strongroom.storage.database import Database, DatabaseError
 from strongroom.storage.migrations import migrate, require_own
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener
+from strongroom.storage.tree import Tree
 from strongroom.storage.verification import Verification
 
 
@@ -39,9 +40,9 @@ def move(data: Path, opener: Opener, address: str | None) -> int:
         target = stack.enter_context(_empty(where))
         with source.holding() as old:
             require_own(old)
+            whole = counting.bring_up(old, Tree(Witness(root)))
             with anchored(folder, root, None, make=True) as anchor:
                 if anchor is not None:
-                    whole = totals.whole(old, Witness(root))
                     require_continuity(folder, root, whole, anchor, accept=False)
             with target.defining() as new:
                 rows = copying.put(new, REVISION, copying.rows_of(old))

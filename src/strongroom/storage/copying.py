@@ -1,7 +1,7 @@
 """All rows of a database, taken out and put into another: what a backup and a move have in common.
 
 Rows go as they stand, with their MACs and seals, so neither end can say what is under them and nothing is
-signed anew; what vouches for all of them together (`epoch`, `totals`) goes with them.
+signed anew; what vouches for all of them together (`epoch`, `branches`, `leaves`) goes with them.
 """
 
 from collections.abc import Generator, Iterable
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, MetaData, Table, delete, insert, select, upda
 
 from strongroom.errors import SetupError
 from strongroom.storage import migrations
+from strongroom.storage.rows import streamed
 from strongroom.storage.schema import epoch, metadata
-from strongroom.storage.totals import streamed
 
 _AT_ONCE = 200  # rows; some have a policy of 32 KiB
 

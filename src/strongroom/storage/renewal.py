@@ -8,10 +8,10 @@ Whoever dies in between leaves a domain with two keys, which is as good as one; 
 time.
 """
 
-from strongroom.storage import totals
 from strongroom.storage.books import Home
 from strongroom.storage.schema import domains
 from strongroom.storage.store import Store
+from strongroom.storage.things import COUNTED
 
 _AT_ONCE = 200  # rows
 
@@ -21,7 +21,7 @@ def renew(store: Store, home: Home) -> int:
     with store.writing() as books:
         books.renew_domain(*home)
     count = 0
-    for table in totals.COUNTED:
+    for table in COUNTED:
         if table is domains or ("region" not in table.c and home[1]):
             continue
         after: tuple[object, ...] = ()

@@ -2,13 +2,13 @@
 
 The MAC is keyed by the domain (account and Region) and covers the table's name and every other
 column, so a row edited, or moved to another table, key, account or Region, is noticed when it is
-read.  What it cannot notice: a row deleted, or put back as it once was.
+read.  What it cannot notice: a row deleted, or put back as it once was; for that see `storage.tree`.
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import RowMapping, Select, Table
 
 from strongroom.errors import Validation
 from strongroom.keys.hierarchy import Cell, Domain
@@ -33,3 +33,8 @@ def checked(domain: Domain | None, table: Table, read: RowMapping) -> dict[str, 
         raise Tampered(f"a row of `{table.name}` stands where none can be")
     domain.require_row(table.name, row, mac)
     return row
+
+
+def streamed(query: Select[Any]) -> Select[Any]:
+    """The same, whose rows are not all in memory at once."""
+    return query.execution_options(yield_per=1_000)

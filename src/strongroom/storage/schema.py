@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 WORKS_WITH: tuple[str, ...] = ()
@@ -462,9 +462,27 @@ compatibility = Table(
     Column("revision", _text(32), primary_key=True),
 )
 
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("name", LargeBinary, primary_key=True),  # of `keys.witness`
+    Column("thing", _text(), nullable=False),  # for people; its fields with a slash between them
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+branches = Table(
+    "branches",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("changed", BigInteger, nullable=False),  # by which commit
+)
+Index("branches_by_changed", branches.c.changed)
+
 totals = Table(
     "totals",
     metadata,
+    # As the release before summed; nothing is in it any more.
     Column("of_table", _text(64), primary_key=True),
     Column("account", _ACCOUNT, primary_key=True),
     Column("region", _REGION, primary_key=True),

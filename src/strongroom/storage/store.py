@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 from strongroom.errors import Unavailable
 from strongroom.keys.hierarchy import Domain, RootKey
 from strongroom.keys.witness import Whole, Witness
-from strongroom.storage import changes, totals
+from strongroom.storage import changes, counting
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books, Home
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.database import Database
 from strongroom.storage.lookup import Found, Lookup
 from strongroom.storage.page import Page
+from strongroom.storage.tree import State, Tree
 from strongroom.storage.verification import Verification
 
 
@@ -30,7 +31,8 @@ class Store:
         self._page = page
         self._anchor = anchor
         self._witness = Witness(root)
-        self._lookup = Lookup(database)
+        self._tree = Tree(self._witness)
+        self._lookup = Lookup(database, self._tree)
         self._seen = 0  # commits; a database that knows of fewer is an older one
         self._domains: dict[Home, Domain] = {}
 
@@ -38,30 +40,33 @@ class Store:
     def reading(self) -> Iterator[Books]:
         """Books as of now, not to be written in."""
         with self._database.reading() as connection:
-            yield Books(connection, self._root, self._domains)
+            yield Books(connection, self._root, self._domains, self._tree)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Books]:
         """Books whose changes are durable, and known to every worker, once the block has ended."""
-        now: Whole | None = None
+        now: State | None = None
         seen = self._seen
         with self._database.writing() as connection:
-            books = Books(connection, self._root, dict(self._domains))
+            books = Books(connection, self._root, dict(self._domains), self._tree)
             yield books
             if books.touched or books.moves:
-                before = self._whole(connection, seen)
-                number = changes.record(connection, self._witness, before.number, books.touched)
-                now = totals.record(connection, self._witness, before, number, books.moves)
+                before = books.state()
+                self._require_latest(before.whole, seen)
+                last = before.whole.number
+                number = changes.record(connection, self._witness, last, books.touched)
+                now = self._tree.record(connection, before, number, books.moves)
             if books.touched:
                 self._database.announce(connection, number)
         # Only now: domains made in a transaction that failed must not be used.
         self._domains.update(books.domains)
         if now is not None:
-            self._saw(now)
+            self._tree.hold(now)
+            self._saw(now.whole)
             if books.touched:
-                self._page.last_change = now.number
+                self._page.last_change = now.whole.number
             if self._anchor is not None:
-                self._anchor.raise_to(now)
+                self._anchor.raise_to(now.whole)
 
     def changes(self, since: int) -> tuple[int, list[Change] | None]:
         """The last change's number, and all after `since`: None if some are no longer kept.
@@ -87,12 +92,16 @@ class Store:
             yield Verification(connection, self._root)
 
     def begin(self) -> Whole:
-        """See `totals.begin`."""
-        found = self.whole()
-        if found.commits:
-            return found
-        with self._database.writing() as connection:
-            found = totals.begin(connection, self._witness)
+        """Count the rows of a database that has no sums yet; the state as of then.
+
+        Tampered if there are sums of the release before, and they are not those of the rows.
+        """
+        with self._database.reading() as connection:
+            found = self._whole(connection, self._seen)
+            if counting.counted(connection, found):
+                return found
+        with self._database.holding() as connection:
+            found = counting.bring_up(connection, self._tree)
         if self._anchor is not None:
             self._anchor.raise_to(found)
         return found
@@ -105,11 +114,14 @@ class Store:
 
     def _whole(self, connection: Connection, seen: int) -> Whole:
         """The state that a transaction sees; `seen` is what was seen before that began."""
-        found = totals.whole(connection, self._witness)
-        if found.commits < seen:
-            raise Unavailable("The key database is an older one than it was.")
+        found = self._tree.whole(connection)
+        self._require_latest(found, seen)
         self._saw(found)
         return found
+
+    def _require_latest(self, whole: Whole, seen: int) -> None:
+        if whole.commits < seen:
+            raise Unavailable("The key database is an older one than it was.")
 
     def _saw(self, whole: Whole) -> None:
         # Two threads that meet here may leave the lower number; that is a bound too.

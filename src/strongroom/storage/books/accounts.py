@@ -30,13 +30,13 @@ class Accounts(Entities):
     def account_created(self, account: str) -> float | None:
         """When the account was made; None if it was not, as those of throw-away servers are not."""
         table = schema.accounts
-        row = self._one(table, account, "", table.c.account == account)
+        row = self._only(table, account, "")
         return None if row is None else float(row["created"])
 
     def account_name(self, account: str) -> str:
         """What the account was called when it was made; "" if it was not."""
         table = schema.accounts
-        row = self._one(table, account, "", table.c.account == account)
+        row = self._only(table, account, "")
         return "" if row is None else str(row["name"])
 
     def accounts(self) -> list[tuple[str, str, float]]:
@@ -81,7 +81,7 @@ class Accounts(Entities):
 
     def credential(self, key_id: str) -> Credential | None:
         """The access key of that id, if there is one and it is active."""
-        row = self._key_row(key_id)
+        row = self._anywhere(_KEYS, key_id=key_id)
         if row is None or row["status"] != "Active":
             return None
         domain = self.domain(row["account"], "")
@@ -91,7 +91,7 @@ class Accounts(Entities):
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """The access key of that id, of whichever account."""
-        row = self._key_row(key_id)
+        row = self._anywhere(_KEYS, key_id=key_id)
         return None if row is None else _key(row)
 
     def access_keys(self, account: str, user_id: str) -> list[AccessKey]:
@@ -101,7 +101,7 @@ class Accounts(Entities):
         return [_key(row) for row in rows]
 
     def set_access_key(self, key: AccessKey, *, active: bool) -> None:
-        row = self._key_row(key.key_id)
+        row = self._anywhere(_KEYS, key_id=key.key_id)
         if row is None:
             raise RuntimeError(f"access key {key.key_id} went within the transaction that held it")
         row["status"] = "Active" if active else "Inactive"
@@ -111,13 +111,6 @@ class Accounts(Entities):
     def delete_access_key(self, key: AccessKey) -> None:
         self._delete(_KEYS, _KEYS.c.key_id == key.key_id)
         self._touch_key(key)
-
-    def _key_row(self, key_id: str) -> dict[str, Any] | None:
-        read = self.connection.execute(select(_KEYS).where(_KEYS.c.key_id == key_id)).mappings()
-        found = read.one_or_none()
-        if found is None:
-            return None
-        return self._checked(_KEYS, found["account"], "", found)
 
     def _touch_key(self, key: AccessKey) -> None:
         self._touch(Kind.CREDENTIAL, key.account, "", key.key_id)
@@ -131,11 +124,8 @@ class Accounts(Entities):
 
     def account_of_alias(self, alias: str) -> str | None:
         """The account, of all there are, that has the alias."""
-        query = select(_ALIASES).where(_ALIASES.c.alias == alias)
-        found = self.connection.execute(query).mappings().one_or_none()
-        if found is None:
-            return None
-        return str(self._checked(_ALIASES, found["account"], "", found)["account"])
+        row = self._anywhere(_ALIASES, alias=alias)
+        return None if row is None else str(row["account"])
 
     def put_account_alias(self, account: str, alias: str) -> None:
         """Give an account its alias, in place of the one it has."""

@@ -14,8 +14,7 @@ from strongroom.storage.changes import Kind
 @dataclass(slots=True)
 class Aliases(Book):
     def alias(self, account: str, region: str, name: str) -> Alias | None:
-        table = schema.aliases
-        row = self._one(table, account, region, table.c.name == name)
+        row = self._only(schema.aliases, account, region, name=name)
         return None if row is None else Alias(**row)
 
     def places_of_alias(self, name: str) -> list[Home]:
@@ -74,7 +73,5 @@ class Aliases(Book):
 
     def aliases_of(self, key: Key) -> list[Alias]:
         table = schema.aliases
-        rows = self._some(
-            table, key.account, key.region, table.c.target == key.id, table.c.name, None
-        )
+        rows = self._all(table, key.account, key.region, table.c.name, target=key.id)
         return [Alias(**row) for row in rows]

@@ -12,14 +12,12 @@ from sqlalchemy import Table, bindparam, select, tuple_, update
 
 from strongroom.keys.hierarchy import renewed_domain, settled_domain
 from strongroom.keys.sealing import Tampered
-from strongroom.keys.witness import Place
 from strongroom.storage import schema
 from strongroom.storage.books.accounts import access_key_owner
 from strongroom.storage.books.book import Book, Home
 from strongroom.storage.books.materials import material_owner
 from strongroom.storage.changes import Kind
 from strongroom.storage.rows import signed
-from strongroom.storage.totals import Move
 
 _SEALED: dict[Table, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     schema.materials: ("material", material_owner),
@@ -58,8 +56,9 @@ class Domains(Book):
         table = schema.domains
         here = table.c.account == account, table.c.region == region
         self.connection.execute(update(table).where(*here).values(sealed=after))
-        place = Place(table.name, account, region)
-        self.moves += (Move(place, before, False), Move(place, after, True))
+        for sealed, came in ((before, False), (after, True)):
+            row = {"account": account, "region": region, "sealed": sealed}
+            self._move(table, row, came=came)
         self._touch(Kind.DOMAIN, account, region, "")
         self._open_domain(account, region)
 
@@ -92,8 +91,8 @@ class Domains(Book):
             again = signed(domain, table, row)
             new.append({f"new_{name}": again[name] for name in ("mac", "sealed") if name in again})
             new[-1] |= {f"at_{column.name}": read[column.name] for column in key}
-            self.moves.append(Move(Place(table.name, account, region), read["mac"], False))
-            self._came(table, account, region, again)
+            self._move(table, read, came=False)
+            self._move(table, again, came=True)
         if new:
             here = [column == bindparam(f"at_{column.name}") for column in key]
             values: dict[str, Any] = {

@@ -28,13 +28,11 @@ _TABLES: dict[type[Entity], Table] = {
 class Entities(Book):
     def named(self, kind: type[E], account: str, name: str) -> E | None:
         """The entity of that name, however its letters are cased."""
-        table = _TABLES[kind]
-        row = self._one(table, account, "", table.c.folded == name.lower())
+        row = self._only(_TABLES[kind], account, "", folded=name.lower())
         return None if row is None else _entity(kind, row)
 
     def by_id(self, kind: type[E], account: str, unique_id: str) -> E | None:
-        table = _TABLES[kind]
-        row = self._one(table, account, "", table.c.id == unique_id)
+        row = self._only(_TABLES[kind], account, "", id=unique_id)
         return None if row is None else _entity(kind, row)
 
     def of_unique_id(self, unique_id: str) -> User | Role | None:

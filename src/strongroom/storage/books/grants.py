@@ -35,7 +35,7 @@ class Grants(Book):
         self._touch(Kind.KEY, grant.account, grant.region, grant.key_id)
 
     def grant(self, account: str, region: str, grant_id: str) -> Grant | None:
-        """The grant of that id on any key of a place."""
+        """The grant of that id on any key of a place, to be taken away: whether it is as it once was is not asked."""
         row = self._one(schema.grants, account, region, schema.grants.c.grant_id == grant_id)
         return None if row is None else _grant(row)
 
@@ -69,6 +69,8 @@ class Grants(Book):
         table = schema.grants
         wanted = (table.c.key_id == key_id) & table.c.grantee_id.in_(grantees)
         rows = self._some(table, account, region, wanted, table.c.grant_id, None)
+        for each in grantees:
+            self._require(table, account, region, key_id=key_id, grantee_id=each)
         return tuple(_grant(row) for row in rows)
 
     def retirable_grants(self, region: str, retiring: str, after: str, most: int) -> list[Grant]:

@@ -12,7 +12,7 @@ _TABLE = schema.iam_tags
 class IamTags(Entities):
     def iam_tags(self, account: str, owner: str) -> dict[str, str]:
         """The tags of a unique id, or of a provider's resource name, in the order of their keys."""
-        rows = self._some(_TABLE, account, "", _TABLE.c.owner == owner, _TABLE.c.tag_key, None)
+        rows = self._all(_TABLE, account, "", _TABLE.c.tag_key, owner=owner)
         return {row["tag_key"]: row["tag_value"] for row in rows}
 
     def put_iam_tags(self, account: str, owner: str, tags: dict[str, str]) -> None:

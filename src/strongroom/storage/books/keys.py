@@ -23,6 +23,7 @@ from strongroom.storage.books.aliases import Aliases
 from strongroom.storage.books.book import Home, of_key
 from strongroom.storage.books.materials import Materials
 from strongroom.storage.changes import Kind
+from strongroom.storage.things import columns_of
 
 
 @dataclass(slots=True)
@@ -31,10 +32,12 @@ class Keys(Materials, Aliases):
         table = schema.keys
         row = self._one(table, account, region, table.c.key_id == key_id)
         if row is None:
+            self._require(table, account, region, key_id=key_id)
             return None
         key = key_of(row, dict(self._secrets(account, region, key_id)))
         if key.origin is Origin.EXTERNAL:
             key = key.but(imports=self.imports(account, region, key_id))
+        self._require(table, account, region, key_id=key_id)
         if key.multi_region:
             key = key.but(regions=self._regions(key))
         if key.is_replica and key.regions is not None:
@@ -62,9 +65,15 @@ class Keys(Materials, Aliases):
 
     def _regions(self, key: Key) -> Regions:
         """Tampered if there are several and which is primary is gone, or is none of them."""
-        regions = self._regions_of(key)
-        table = schema.primaries
-        row = self._one(table, key.account, "", table.c.key_id == key.id)
+        keys, table = schema.keys, schema.primaries
+        members = select(*columns_of(keys)).where(
+            keys.c.account == key.account, keys.c.key_id == key.id, keys.c.multi_region
+        )
+        regions: list[str] = []
+        for member in self.connection.execute(members.order_by(keys.c.region)).mappings():
+            regions.append(member["region"])
+            self._saw(keys, member, member["mac"])
+        row = self._only(table, key.account, "", key_id=key.id)
         primary = key.region if row is None and len(regions) < 2 else row and row["primary_region"]
         if primary not in regions:
             raise Tampered(f"which Region of key {key.id} is primary is gone")

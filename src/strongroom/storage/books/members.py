@@ -34,6 +34,6 @@ class Members(Entities):
         return sorted(found, key=lambda user: user.name.lower())
 
     def groups_of(self, user: User) -> list[Group]:
-        rows = self._some(_TABLE, user.account, "", _TABLE.c.user_id == user.id, None, None)
+        rows = self._all(_TABLE, user.account, "", user_id=user.id)
         found = (self.referred(Group, user.account, row["group_id"]) for row in rows)
         return sorted(found, key=lambda group: group.name.lower())

@@ -82,7 +82,7 @@ class Organizations(Book):
         return None if member is None else self._organization(member.account)
 
     def _organization(self, account: str) -> Organization:
-        row = self._one(_ORGANIZATIONS, account, "", _ORGANIZATIONS.c.account == account)
+        row = self._only(_ORGANIZATIONS, account, "")
         if row is None:
             raise Tampered("an organization that an account is in is gone")
         return Organization(**row)
@@ -102,7 +102,7 @@ class Organizations(Book):
 
     def unit(self, organization: Organization, unit_id: str) -> Unit | None:
         """The root or a unit of that id."""
-        row = self._one(_UNITS, organization.account, "", _UNITS.c.id == unit_id)
+        row = self._only(_UNITS, organization.account, "", id=unit_id)
         return None if row is None else Unit(**row)
 
     def units_under(self, organization: Organization, parent: str) -> list[Unit]:
@@ -138,7 +138,7 @@ class Organizations(Book):
 
     def member(self, account: str) -> Member | None:
         """An account's membership, in whichever organization."""
-        row = self._anywhere(_MEMBERS, _MEMBERS.c.id == account)
+        row = self._anywhere(_MEMBERS, id=account)
         return None if row is None else Member(**row)
 
     def members(self, organization: Organization, after: str, most: int) -> list[Member]:
@@ -176,7 +176,7 @@ class Organizations(Book):
         """A policy of the organization, or AWS's."""
         if policy_id in AWS_MANAGED:
             return AWS_MANAGED[policy_id]
-        row = self._one(_POLICIES, organization.account, "", _POLICIES.c.id == policy_id)
+        row = self._only(_POLICIES, organization.account, "", id=policy_id)
         return None if row is None else _policy(row)
 
     def organization_policies(
@@ -202,9 +202,8 @@ class Organizations(Book):
         self, organization: Organization, target: str, kind: PolicyType
     ) -> list[OrganizationPolicy]:
         """The policies of a type that are attached to the root, a unit or an account, by id."""
-        wanted = _ATTACHMENTS.c.target == target
         order = _ATTACHMENTS.c.policy
-        rows = self._some(_ATTACHMENTS, organization.account, "", wanted, order, None)
+        rows = self._all(_ATTACHMENTS, organization.account, "", order, target=target)
         found = (self._referred(organization, row["policy"]) for row in rows)
         return [policy for policy in found if policy.type is kind]
 
@@ -248,7 +247,7 @@ class Organizations(Book):
 
     def invitation(self, invitation_id: str) -> Invitation | None:
         """An invitation of whichever organization."""
-        row = self._anywhere(_INVITATIONS, _INVITATIONS.c.id == invitation_id)
+        row = self._anywhere(_INVITATIONS, id=invitation_id)
         return None if row is None else _invitation(row)
 
     def invitations_by(self, organization: Organization) -> list[Invitation]:
@@ -273,7 +272,7 @@ class Organizations(Book):
         self._delete(_INVITATIONS, _INVITATIONS.c.requested < requested_before)
 
     def creation(self, organization: Organization, creation_id: str) -> Creation | None:
-        row = self._one(_CREATIONS, organization.account, "", _CREATIONS.c.id == creation_id)
+        row = self._only(_CREATIONS, organization.account, "", id=creation_id)
         return None if row is None else Creation(**row)
 
     def creations(self, organization: Organization) -> list[Creation]:
@@ -297,8 +296,7 @@ class Organizations(Book):
 
     def organization_tags(self, organization: Organization, owner: str) -> dict[str, str]:
         """The tags of the root, a unit, an account or a policy, in the order of their keys."""
-        wanted = _TAGS.c.owner == owner
-        rows = self._some(_TAGS, organization.account, "", wanted, _TAGS.c.tag_key, None)
+        rows = self._all(_TAGS, organization.account, "", _TAGS.c.tag_key, owner=owner)
         return {row["tag_key"]: row["tag_value"] for row in rows}
 
     def put_organization_tags(
@@ -316,14 +314,6 @@ class Organizations(Book):
     def _under(self, table: Table, organization: Organization, parent: str) -> list[dict[str, Any]]:
         wanted = table.c.parent == parent
         return self._some(table, organization.account, "", wanted, table.c.id, None)
-
-    def _anywhere(self, table: Table, condition: Any) -> dict[str, Any] | None:
-        """A row by what names it among those of all accounts."""
-        query = select(table).where(condition)
-        found = self.connection.execute(query).mappings().one_or_none()
-        if found is None:
-            return None
-        return self._checked(table, found["account"], "", found)
 
     def _count(self, table: Table, account: str) -> int:
         counted = select(func.count()).select_from(table).where(table.c.account == account)

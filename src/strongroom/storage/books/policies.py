@@ -55,8 +55,8 @@ class Policies(Entities):
         """The newest first."""
         if policy.account == aws_managed.ACCOUNT:
             return [aws_managed.version(policy)]
-        wanted = _VERSIONS.c.policy_id == policy.id
-        rows = self._some(_VERSIONS, policy.account, "", wanted, _VERSIONS.c.number.desc(), None)
+        order = _VERSIONS.c.number.desc()
+        rows = self._all(_VERSIONS, policy.account, "", order, policy_id=policy.id)
         return [PolicyVersion(row["number"], row["document"], row["created"]) for row in rows]
 
     def version(self, policy: ManagedPolicy, number: int) -> PolicyVersion | None:
@@ -92,8 +92,7 @@ class Policies(Entities):
 
     def attached_to(self, owner: Entity) -> list[ManagedPolicy]:
         """The managed policies of a user, a group or a role, by name."""
-        wanted = _ATTACHMENTS.c.owner == owner.id
-        rows = self._some(_ATTACHMENTS, owner.account, "", wanted, None, None)
+        rows = self._all(_ATTACHMENTS, owner.account, "", owner=owner.id)
         found = (self.referred_policy(owner.account, row["policy"]) for row in rows)
         return sorted(found, key=lambda each: each.name.lower())
 
@@ -117,8 +116,7 @@ class Policies(Entities):
 
     def inline_policies(self, owner: Entity) -> dict[str, str]:
         """Documents by name, in the order of the names."""
-        wanted = _INLINE.c.owner == owner.id
-        rows = self._some(_INLINE, owner.account, "", wanted, _INLINE.c.name, None)
+        rows = self._all(_INLINE, owner.account, "", _INLINE.c.name, owner=owner.id)
         return {row["name"]: row["document"] for row in rows}
 
     def put_inline_policy(self, owner: Entity, name: str, document: str) -> None:

@@ -18,7 +18,7 @@ class Providers(Entities):
         return next((each for each in self.providers(account) if each.url == url), None)
 
     def providers(self, account: str) -> list[Provider]:
-        rows = self._some(_TABLE, account, "", _TABLE.c.account == account, _TABLE.c.url, None)
+        rows = self._all(_TABLE, account, "", _TABLE.c.url)
         return [
             Provider(
                 account,

@@ -13,9 +13,7 @@ class Tags(Book):
     def tags(self, key: Key) -> dict[str, str]:
         """A key's tags in the order in which they came."""
         table = schema.tags
-        rows = self._some(
-            table, key.account, key.region, table.c.key_id == key.id, table.c.position, None
-        )
+        rows = self._all(table, key.account, key.region, table.c.position, key_id=key.id)
         return {row["tag_key"]: row["tag_value"] for row in rows}
 
     def put_tags(self, key: Key, tags: dict[str, str]) -> None:
