@@ -29,16 +29,25 @@ def name_of(url):
     return url.partition("@/")[2].partition("?")[0]
 
 
+def new_folder():
+    """For a server, within reach of whoever it runs as."""
+    return Path(tempfile.mkdtemp(prefix="strongroom-postgresql-"))
+
+
 class Server:
     """One server; its words are compared as English does it, not byte by byte, as many a server's."""
 
-    def __init__(self, primary=None):
-        """`primary`: the server whose standby this one is."""
-        self.folder = Path(tempfile.mkdtemp(prefix="strongroom-postgresql-"))
+    def __init__(self, primary=None, folder=None, settings=()):
+        """`primary`: the server whose standby this one is.  `folder`: where nothing is but, if they are to be on
+        disks of their own, `data` and `wal`, which are empty.  `settings`: each as `NAME=VALUE`.
+        """
+        self._settings = [each for setting in settings for each in ("-c", setting)]
+        self.folder = folder or new_folder()
         self._as = {}
         if os.geteuid() == 0:  # it refuses to be root's
             nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+            for each in (self.folder, *self.folder.iterdir()):
+                os.chown(each, nobody.pw_uid, nobody.pw_gid)
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._data = self.folder / "data"
         self._log = self.folder / "log"
@@ -55,9 +64,11 @@ class Server:
             primary.await_standby()
 
     def _make(self):
+        wal = self.folder / "wal"
         self._run(
             *("initdb", "-D", self._data, "-U", "strongroom", "-A", "trust", "-E", "UTF8"),
             *("--locale=C", "--locale-provider=icu", "--icu-locale=en", "--no-sync"),
+            *(("--waldir", wal, "--wal-segsize", "1") if wal.exists() else ()),
         )
 
     def _run(self, program, *arguments):
@@ -77,6 +88,7 @@ class Server:
                     *("-c", "listen_addresses=", "-c", "max_connections=200"),
                     # What is lost with the machine is no matter here; what a killed server loses, is.
                     *("-c", "fsync=off", "-c", "full_page_writes=off"),
+                    *self._settings,
                 ],
                 stdout=log,
                 stderr=log,
@@ -143,6 +155,14 @@ class Server:
         finally:
             for each in stopped:
                 each.resume()
+
+    @property
+    def running(self):
+        return self._process.poll() is None
+
+    def wait_ended(self):
+        """Until it has ended by itself."""
+        self._process.wait(20)
 
     def kill(self):
         """As a crash does: SIGKILL to the server and all that it started."""

@@ -502,9 +502,14 @@ class _Postgresql:
         return False
 
     def silent(self, failure: exc.DBAPIError) -> bool:
-        """A server that refuses says why, in a code; those of classes 08 and 57 say that it is going."""
+        """A server that refuses says why, in a code; those of classes 08 and 57 say that it is going.
+
+        Who panics has a code too, but what it could not go on writing may be on the disk, and be replayed.
+        """
         code = getattr(failure.orig, "sqlstate", None)
-        return code is None or code.startswith(("08", "57"))
+        if code is None or code.startswith(("08", "57")):
+            return True
+        return bool(failure.orig.diag.severity_nonlocalized == "PANIC")  # type: ignore[union-attr]
 
     def damaged(self, failure: exc.DatabaseError) -> bool:
         return _name(failure) in self._DAMAGE
