@@ -26,7 +26,6 @@ from strongroom.policy.entities import Group
 from strongroom.policy.organization import ALONE, Member
 from strongroom.storage import changes
 from strongroom.storage import registry as registry_module
-from strongroom.storage.grant_shelf import GrantShelf
 from strongroom.storage.page import Page
 from strongroom.storage.registry import Registry
 from strongroom.storage.schema import epoch
@@ -520,24 +519,6 @@ def test_held_grants_are_bounded(store, page, backing, threads):
         assert registry._grants.weight == 6
 
     asyncio.run(scenario())
-
-
-def test_the_newest_is_held_however_large_it_is():
-    shelf = GrantShelf(2)
-    place, other = (*HERE, "k"), (*HERE, "l")
-    shelf.hold(place, "a", ())
-    shelf.hold(place, "b", ("g",) * 5)
-    assert (shelf.find(place, "b"), shelf.weight) == (("g",) * 5, 5)
-    with pytest.raises(KeyError):
-        shelf.find(place, "a")
-    shelf.hold(other, "a", ("g",))
-    with pytest.raises(KeyError):
-        shelf.find(place, "b")
-    shelf.hold(other, "a", ())
-    shelf.drop(place)
-    assert (shelf.find(other, "a"), shelf.weight) == ((), 1)
-    shelf.drop(other)
-    assert (shelf.weight, shelf._held, shelf._grantees) == (0, {}, {})
 
 
 def test_a_domain_is_missing_only_until_it_has_something(store, page, backing, threads):

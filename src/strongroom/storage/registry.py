@@ -42,7 +42,7 @@ from strongroom.storage.page import Page
 from strongroom.storage.store import Store
 
 _READY = 4_000  # keys held as they are used, some 2 KiB each; and as many aliases, and credentials
-DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1 KiB each; so many that any two keys' fit
+DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1.5 KiB each; so many that any two keys' fit
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _SLOW = 0.010  # seconds that a reading may take on the loop
 _SLOW_FOR = 1.0  # seconds for which it is not tried again
