@@ -87,7 +87,7 @@ def _meant(kms: KmsBooks, call: Call, principal: str) -> str:
 
 def _kept(kms: KmsBooks, key: Key, grant: Grant, *, dry_run: bool) -> CreateGrantResponse:
     present = kms.books.grant_like(grant)
-    if present is None and kms.books.count_grants(key) >= grant_rules.MOST_OF_A_KEY:
+    if present is None and kms.books.has_grants(key, grant_rules.MOST_OF_A_KEY):
         raise LimitExceeded(
             f"The key {key.arn} has {grant_rules.MOST_OF_A_KEY} grants, the most it can have."
         )

@@ -1,26 +1,39 @@
 """Grants: of a key, of a grantee, of whoever may retire them.
 
-A key may have 50,000, so nothing here reads all of them: listings come in pages, the count and
-the look for a repeated CreateGrant are answered by indexes.
+A key may have 50,000, so nothing here reads all of them: listings come in pages, the look for a repeated
+CreateGrant is answered by an index, and they are counted only when there may be too many.
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
 from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.hierarchy import Cell
-from strongroom.keys.key import Key
+from strongroom.keys.key import Key, Place
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
-from strongroom.storage.changes import Kind
+from strongroom.storage.changes import Kind, last
+
+_MOST_COUNTED = 1_000  # keys
+
+
+class Counted(NamedTuple):
+    """How many grants a key had when a change was the last."""
+
+    grants: int
+    number: int
 
 
 @dataclass(slots=True)
 class Grants(Book):
+    counted: dict[Place, Counted] = field(default_factory=dict, repr=False)
+    """Of keys whose grants were counted in this transaction or in those before it."""
+
     def add_grant(self, grant: Grant) -> None:
+        # INVARIANT: a change of its own for each, by which `has_grants` knows how many there may be.
         self._insert(schema.grants, grant.account, grant.region, _row(grant))
         self._touch(Kind.KEY, grant.account, grant.region, grant.key_id)
 
@@ -48,10 +61,26 @@ class Grants(Book):
         row = self._one(table, grant.account, grant.region, same)
         return None if row is None else _grant(row)
 
-    def count_grants(self, key: Key) -> int:
+    def has_grants(self, key: Key, count: int) -> bool:
+        """Whether a key has that many.
+
+        To count 50,000 takes milliseconds.  Each that is added is a change, so since they were counted no
+        more can have come than changes were made, to whatever: most keys are counted once.
+        """
+        place, number = (key.account, key.region, key.id), last(self.connection)
+        known = self.counted.get(place)
+        if known is not None and number >= known.number:
+            most = known.grants + number - known.number + len(self.touched)
+            if most < count:
+                return False
         table = schema.grants
-        counted = self.connection.execute(select(func.count()).where(*of_key(table, key)))
-        return int(counted.scalar_one())
+        counting = select(func.count()).where(*of_key(table, key))
+        found = int(self.connection.execute(counting).scalar_one())
+        if not self.touched:  # what this transaction has done may come to nothing
+            if len(self.counted) >= _MOST_COUNTED:
+                self.counted.clear()
+            self.counted[place] = Counted(found, number)
+        return found >= count
 
     def grants_of(self, key: Key, grantee: str | None, after: str, most: int) -> list[Grant]:
         """At most `most` grants of a key whose ids sort behind `after`; of one grantee, by its id, if given."""
