@@ -1,4 +1,4 @@
-"""`python -m bench [requests|algorithms|keys|nodes|files|decisions|all] [--quick]`: measure, print, and compare with the targets.
+"""`python -m bench [requests|algorithms|keys|grants|nodes|files|decisions|all] [--quick]`: measure, print, and compare with the targets.
 
 The exit code is 1 if a request went wrong, since the figures are then worth nothing; a target
 that is missed is said, and is no failure of the measuring.
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import algorithms, decisions, files, keys, nodes, requests
+from bench import algorithms, decisions, files, grants, keys, nodes, requests
 from bench.processes import await_port, free_port, stopped, throw_away
 from bench.report import Outcome, machine
 
@@ -34,6 +34,8 @@ def main() -> int:
         outcome.add(algorithms.main(algorithms.QUICK if options.quick else algorithms.FULL))
     if options.what in ("keys", "all"):
         outcome.add(keys.main(keys.QUICK if options.quick else keys.FULL))
+    if options.what in ("grants", "all"):
+        outcome.add(grants.main(grants.QUICK if options.quick else grants.FULL))
     if options.what in ("nodes", "all"):
         outcome.add(nodes.main(nodes.QUICK if options.quick else nodes.FULL))
     if options.what in ("files", "all"):
@@ -83,7 +85,7 @@ def _options() -> argparse.Namespace:
         "what",
         nargs="?",
         default="all",
-        choices=["requests", "algorithms", "keys", "nodes", "files", "decisions", "all"],
+        choices=["requests", "algorithms", "keys", "grants", "nodes", "files", "decisions", "all"],
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     return parser.parse_args()

@@ -13,30 +13,28 @@ been used once: a worker holds a million, all but 4,000 of them packed alone.  T
 run alone.
 """
 
-import base64
 import json
 import os
 import random
-import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
+from bench.folders import made
 from bench.load import Run, replay
 from bench.processes import (
     ONE,
-    REGION,
     Account,
     Memory,
     Server,
     cpu,
     free_port,
-    init,
     memory,
     serve,
     serving,
@@ -45,17 +43,8 @@ from bench.processes import (
 )
 from bench.report import Outcome, spread, table
 from bench.signing import Client
-from bench.starts import answered, read_answer
-from strongroom.backings.software import SoftwareBacking
-from strongroom.keys.specs import Manager
-from strongroom.main.foundation import open_store
-from strongroom.services import principal
-from strongroom.services.call import Call
-from strongroom.services.kms import policies
-from strongroom.services.kms.managed import fresh_id, new_key
-from strongroom.storage.folder import Folder
-from strongroom.storage.page import Page
-from strongroom.storage.seals import Opener
+from bench.starts import answered
+from bench.turns import Timed, ask, connected, marker, pipelined, row, timed
 
 MOST_RATIO = 1.2
 LEAST_RATE = {100_000: 0.8, 1_000_000: 0.5}
@@ -63,7 +52,6 @@ LEAST_RATE = {100_000: 0.8, 1_000_000: 0.5}
 MOST_MEMORY = 300 * 2**20  # bytes of a worker
 MOST_START = 2.0  # seconds
 _CONNECTIONS = 32
-_PIPELINED = 50  # requests that are sent before their answers are read
 _PLAINTEXT = 32  # bytes
 _FEW = 10
 _TRANSACTION = 5_000  # keys
@@ -84,14 +72,6 @@ class Plan(NamedTuple):
 
 FULL = Plan(100_000, 1_000_000, 9, blocks=15, block=100, rounds=5, seconds=2, drawn=40_000)
 QUICK = Plan(20_000, 0, 3, blocks=5, block=60, rounds=3, seconds=1, drawn=20_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """Milliseconds of one kind of request."""
-
-    clock: list[float] = field(default_factory=list)  # of single requests, or medians of blocks
-    cpu: list[float] = field(default_factory=list)  # of the worker for a request; means of blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +115,12 @@ def main(plan: Plan) -> Outcome:
                 _start(folders[-1])
         _evenly(plan, folders, outcome)
     rows = [
-        _row("start to first answer, s", few.starts, many.starts, ".2f"),
-        _row("memory then, MiB resident", _resident(few), _resident(many), ".1f"),
+        row("start to first answer, s", few.starts, many.starts, ".2f"),
+        row("memory then, MiB resident", _resident(few), _resident(many), ".1f"),
     ]
     for what, (less, more) in timed.items():
-        rows.append(_row(f"{what}, ms", less.clock, more.clock))
-        rows.append(_row("  of it the worker's CPU", less.cpu, more.cpu))
+        rows.append(row(f"{what}, ms", less.clock, more.clock))
+        rows.append(row("  of it the worker's CPU", less.cpu, more.cpu))
     print(table(["", f"{_FEW} keys", f"{plan.many:,} keys", "ratio"], rows))
     return outcome
 
@@ -207,31 +187,9 @@ def _use_each(server: Server, one: Filled) -> float:
     """Each key once, so that it is held; microseconds of the worker for one, most of which are not held."""
     client = Client(server.url, one.account)
     ids = random.sample(one.ids, len(one.ids))
-    began, asked = cpu(server.workers[0]), 0
-    with _connected(server.port) as sock, sock.makefile("rb") as answers:
-        waiting = 0
-        for begun in range(0, len(ids), _PIPELINED):
-            part = _encrypts(client, ids[begun : begun + _PIPELINED])
-            for _ in range(waiting):  # while this part was signed, the one before was answered
-                _succeeded(answers)
-            sock.sendall(b"".join(part))
-            waiting = len(part)
-            asked += waiting
-        for _ in range(waiting):
-            _succeeded(answers)
-    return (cpu(server.workers[0]) - began) / asked * 1e6
-
-
-def _succeeded(answers: BinaryIO) -> None:
-    """Read one of several answers; RuntimeError if it is none, or no success."""
-    status, length = answers.readline(), 0
-    while (line := answers.readline()) not in (b"\r\n", b""):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value)
-    body = answers.read(length)
-    if not status.startswith(b"HTTP/1.1 200 "):
-        raise RuntimeError(f"refused: {body!r}")
+    began = cpu(server.workers[0])
+    pipelined(server.port, ids, partial(_encrypts, client))
+    return (cpu(server.workers[0]) - began) / len(ids) * 1e6
 
 
 def _encrypts(client: Client, ids: Sequence[str]) -> list[bytes]:
@@ -252,10 +210,6 @@ def _compared(plan: Plan, timed: dict[str, tuple[Timed, Timed]]) -> Outcome:
     return outcome
 
 
-def _row(what: str, less: Sequence[float], more: Sequence[float], form: str = ".3f") -> list[str]:
-    return [what, spread(less, form), spread(more, form), f"{median(more) / median(less):.2f}"]
-
-
 def _resident(one: Filled) -> list[float]:
     return [each.resident / 2**20 for each in one.after_start]
 
@@ -264,33 +218,13 @@ def _resident(one: Filled) -> list[float]:
 
 
 def _filled(data: Path, count: int) -> Filled:
-    account = init(data)
-    folder = Folder(data)
-    root = folder.open_root_key(Opener())
-    store = open_store(folder.file, root, Page.blank())
-    backing = SoftwareBacking()
-    with store.reading() as books:
-        credential = books.credential(account.key_id)
-    if credential is None:
-        raise RuntimeError("the folder does not know the key that it was made with")
-    owner = credential.account
-    ids = []
-    for begun in range(0, count, _TRANSACTION):
-        with store.writing() as books:
-            for _ in range(begun, min(begun + _TRANSACTION, count)):
-                key_id = fresh_id()
-                key = new_key(
-                    Call(principal.root("aws", owner), REGION, time.time()),
-                    key_id,
-                    backing.generate(key_id),
-                    manager=Manager.CUSTOMER,
-                    description="",
-                    policy=policies.default(owner, REGION),
-                )
-                books.add_key(key)
-                ids.append(key.id)
-    store.close()
-    return Filled(data, account, sorted(ids))
+    ids: list[str] = []
+    with made(data) as folder:
+        for begun in range(0, count, _TRANSACTION):
+            with folder.store.writing() as books:
+                part = range(begun, min(begun + _TRANSACTION, count))
+                ids.extend(folder.add_key(books).id for _ in part)
+    return Filled(data, folder.account, sorted(ids))
 
 
 # Asking
@@ -308,9 +242,9 @@ def _start(one: Filled) -> None:
         answered(port, first, process)
         one.starts.append(time.perf_counter() - began)
         one.after_start.append(memory(process.pid))
-        with _connected(port) as sock:
+        with connected(port) as sock:
             before = cpu(process.pid)
-            one.not_held.clock.extend(_timed(sock, request) for request in others)
+            one.not_held.clock.extend(timed(sock, request) for request in others)
             one.not_held.cpu.append((cpu(process.pid) - before) / len(others) * 1e3)
 
 
@@ -323,18 +257,18 @@ class _Asked:
         client = Client(server.url, filled.account)
         ids = filled.ids
         held = [ids[at * len(ids) // _FEW] for at in range(_FEW)]
-        middle = _marker(ids[len(ids) // 2 - 1])
+        middle = marker(ids[len(ids) // 2 - 1])
         self.requests = {
             "held": [client.signed("describe_key", KeyId=key_id) for key_id in held],
             "first": [client.signed("list_keys", Limit=_LIMIT)],
             "middle": [client.signed("list_keys", Limit=_HALF, Marker=middle)],
         }
         expected = {"first": ids[:_LIMIT], "middle": ids[len(ids) // 2 :][:_HALF]}
-        with _connected(self.port) as sock:
+        with connected(self.port) as sock:
             for request in self.requests["held"]:
-                _ask(sock, request)
+                ask(sock, request)
             for kind, right in expected.items():
-                page = json.loads(_ask(sock, self.requests[kind][0]))["Keys"]
+                page = json.loads(ask(sock, self.requests[kind][0]))["Keys"]
                 if [entry["KeyId"] for entry in page] != right:
                     raise RuntimeError("a wrong page; nothing was measured")
 
@@ -343,37 +277,11 @@ def _in_turns(plan: Plan, servers: Sequence[_Asked], kind: str) -> tuple[Timed, 
     """Both servers, a block of requests each in turn."""
     both = Timed(), Timed()
     with ExitStack() as open_:
-        socks = [open_.enter_context(_connected(server.port)) for server in servers]
+        socks = [open_.enter_context(connected(server.port)) for server in servers]
         for _ in range(plan.blocks):
             for server, sock, of in zip(servers, socks, both, strict=True):
                 requests = server.requests[kind]
-                before = cpu(server.worker)
-                of.clock.append(
-                    median(_timed(sock, requests[at % len(requests)]) for at in range(plan.block))
+                of.block(
+                    server.worker, sock, [requests[at % len(requests)] for at in range(plan.block)]
                 )
-                of.cpu.append((cpu(server.worker) - before) / plan.block * 1e3)
     return both
-
-
-def _marker(after: str) -> str:
-    """As `services.kms.paging` makes it: the page starts behind this key."""
-    return base64.b64encode(json.dumps({"a": after}).encode()).decode()
-
-
-@contextmanager
-def _connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), 10) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield sock
-
-
-def _ask(sock: socket.socket, request: bytes) -> bytes:
-    sock.sendall(request)
-    return read_answer(sock)
-
-
-def _timed(sock: socket.socket, request: bytes) -> float:
-    """Milliseconds to the answer."""
-    began = time.perf_counter()
-    _ask(sock, request)
-    return (time.perf_counter() - began) * 1e3

@@ -5,7 +5,7 @@ leaves to urllib3 (the request line, `Host`, `Accept-Encoding`) is put in front,
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -42,7 +42,6 @@ class Client:
         self._signing = client()
         self._taken: list[bytes] = []
         self._signing.meta.events.register("before-send.kms.*", self._take)
-        self._secret = account.secret
         self._host = url.removeprefix("http://").encode()
 
     def signed(self, operation: str, **parameters: object) -> bytes:
@@ -50,35 +49,6 @@ class Client:
         call: Callable[..., object] = getattr(self._signing, operation)
         call(**parameters)
         return self._taken.pop()
-
-    def signed_like(self, request: bytes, bodies: Iterable[bytes]) -> list[bytes]:
-        """A request of `signed` with each of these bodies in place of its own; fifty times as fast."""
-        head = request.partition(b"\r\n\r\n")[0]
-        headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        low = {name.lower().decode(): value.decode() for name, value in headers.items()}
-        rest, _, _ = headers[b"Authorization"].partition(b"Signature=")
-        scope, names = (
-            part.partition(b"=")[2].rstrip(b", ").decode() for part in rest.split()[1:3]
-        )
-        date, *scoped = scope.split("/")[1:]
-        key = f"AWS4{self._secret}".encode()
-        for part in (date, *scoped):
-            key = hmac.digest(key, part.encode(), "sha256")
-        canonical = "".join(f"{name}:{low[name]}\n" for name in names.split(";"))
-        before = f"AWS4-HMAC-SHA256\n{low['x-amz-date']}\n{'/'.join((date, *scoped))}\n"
-        made = []
-        for each in bodies:
-            asked = f"POST\n/\n\n{canonical}\n{names}\n{sha256(each).hexdigest()}"
-            told = before + sha256(asked.encode()).hexdigest()
-            signature = hmac.digest(key, told.encode(), "sha256").hex().encode()
-            new = {
-                **headers,
-                b"Authorization": rest + b"Signature=" + signature,
-                b"Content-Length": b"%d" % len(each),
-            }
-            lines = [b"POST / HTTP/1.1", *(name + b": " + value for name, value in new.items())]
-            made.append(b"\r\n".join(lines) + b"\r\n\r\n" + each)
-        return made
 
     def _take(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         head = [b"POST / HTTP/1.1", b"Host: " + self._host, b"Accept-Encoding: identity"]
@@ -88,3 +58,38 @@ class Client:
             )
         self._taken.append(b"\r\n".join(head) + b"\r\n\r\n" + request.body)
         return AWSResponse(request.url, 200, {}, _Raw())
+
+
+class Signer:
+    """Signs a request that somebody signed for others, fifty times as fast as boto3; all have a session's token.
+
+    Source: IAM User Guide, "Create a signed AWS API request".
+    """
+
+    def __init__(self, request: bytes) -> None:
+        head, _, self._body = request.partition(b"\r\n\r\n")
+        self._headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        credential, names = (
+            part.partition(b"=")[2].rstrip(b", ").decode()
+            for part in self._headers[b"Authorization"].split()[1:3]
+        )
+        self._scope = credential.split("/")[1:]
+        self._names = names
+
+    def signed(self, account: Account) -> bytes:
+        headers = {**self._headers, b"X-Amz-Security-Token": (account.token or "").encode()}
+        low = {name.lower().decode(): value.decode() for name, value in headers.items()}
+        canonical = "".join(f"{name}:{low[name]}\n" for name in self._names.split(";"))
+        asked = f"POST\n/\n\n{canonical}\n{self._names}\n{sha256(self._body).hexdigest()}"
+        scope = "/".join(self._scope)
+        hashed = sha256(asked.encode()).hexdigest()
+        told = f"AWS4-HMAC-SHA256\n{low['x-amz-date']}\n{scope}\n{hashed}"
+        key = f"AWS4{account.secret}".encode()
+        for part in self._scope:
+            key = hmac.digest(key, part.encode(), "sha256")
+        headers[b"Authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={account.key_id}/{scope}, SignedHeaders={self._names}, "
+            f"Signature={hmac.digest(key, told.encode(), 'sha256').hex()}"
+        ).encode()
+        lines = [b"POST / HTTP/1.1", *(name + b": " + value for name, value in headers.items())]
+        return b"\r\n".join(lines) + b"\r\n\r\n" + self._body
