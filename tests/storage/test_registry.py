@@ -320,6 +320,38 @@ def test_memory_is_bounded(store, page, backing, threads):
     asyncio.run(scenario())
 
 
+def test_what_is_asked_for_again_and_again_is_ready(store, page, backing, threads, monkeypatch):
+    """And what is not takes the place of nothing that is."""
+    monkeypatch.setattr("strongroom.storage.registry._READY", 2)
+    monkeypatch.setattr("strongroom.storage.registry._LATELY", 3)
+    registry = Registry(store, page, threads)
+    keys = [keep_key(store, backing) for _ in range(12)]
+    often, *others = keys
+
+    async def scenario():
+        for key in keys:
+            await ask(registry, finding(key))
+
+        def held(key):
+            return (key.account, key.region, key.id) in registry._keys._held
+
+        assert not held(often)  # others were read since
+        found = finding(often)(registry)
+        assert found == often and not held(often)
+        assert finding(often)(registry) == often and held(often)
+        assert finding(often)(registry) is finding(often)(registry)
+        for key in others:
+            assert finding(key)(registry) == key
+        assert held(often)
+        finding(others[0])(registry)  # it is longer ago than is remembered
+        assert not held(others[0])
+        for key in (others[0], others[1], others[1]):
+            finding(key)(registry)
+        assert held(others[0]) and held(others[1]) and not held(often)
+
+    asyncio.run(scenario())
+
+
 def test_who_missed_changes_forgets_everything(database, root, page, store, backing, threads):
     registry = Registry(store, page, threads)
     key = keep_key(store, backing)

@@ -18,9 +18,9 @@ from strongroom.keys.witness import Place, branch_of
 from strongroom.storage.books.keys import key_of
 from strongroom.storage.books.materials import material_owner
 from strongroom.storage.database import Database, Rows
-from strongroom.storage.schema import epoch, keys, leaves, materials
+from strongroom.storage.schema import epoch, keys, materials
 from strongroom.storage.things import thing
-from strongroom.storage.tree import ON_BRANCH, Tree, bounds
+from strongroom.storage.tree import LEAVES, Tree, bounds
 
 _KEY_COLUMNS = [column.name for column in keys.columns]
 _MATERIAL_COLUMNS = [column.name for column in materials.columns]
@@ -51,7 +51,6 @@ _QUERY = (
     )
     .order_by(materials.c.generation)
 )
-_LEAVES = select(leaves.c.name, leaves.c.sealed).where(ON_BRANCH)
 
 
 class Found(NamedTuple):
@@ -64,7 +63,7 @@ class Found(NamedTuple):
 class Lookup:
     def __init__(self, database: Database, tree: Tree) -> None:
         self._ask = database.prepared(_QUERY)
-        self._ask_leaves = database.prepared(_LEAVES)
+        self._ask_leaves = database.prepared(LEAVES)
         self._tree = tree
 
     def key(self, domain: Domain, key_id: str) -> Found | None:

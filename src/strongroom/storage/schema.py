@@ -468,6 +468,7 @@ leaves = Table(
     Column("name", LargeBinary, primary_key=True),  # of `keys.witness`
     Column("thing", _text(), nullable=False),  # for people; its fields with a slash between them
     Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,  # so that those of a branch stand together
 )
 
 branches = Table(

@@ -45,10 +45,10 @@ _KEEP_BRANCH = text(
     "ON CONFLICT (number) DO UPDATE SET sealed = excluded.sealed, changed = excluded.changed"
 )
 
-
-ON_BRANCH = leaves.c.name.between(bindparam("first"), bindparam("last"))
-"""Which leaves are on a branch; see `bounds`."""
-_ON_BRANCH = select(leaves.c.name, leaves.c.sealed).where(ON_BRANCH)
+LEAVES = select(leaves.c.name, leaves.c.sealed).where(
+    leaves.c.name.between(bindparam("first"), bindparam("last"))
+)
+"""Those of a branch, between its `bounds`."""
 
 Item = TypeVar("Item")
 
@@ -144,7 +144,7 @@ class Tree:
         there.
         """
         name = self.witness.name(thing)
-        rows = connection.execute(_ON_BRANCH, bounds(branch_of(name))).all()
+        rows = connection.execute(LEAVES, bounds(branch_of(name))).all()
         self.check(state, thing, name, [tuple(row) for row in rows], total)
 
     def check(

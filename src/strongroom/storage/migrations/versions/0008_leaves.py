@@ -17,6 +17,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "branches",
