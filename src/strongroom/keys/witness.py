@@ -91,7 +91,7 @@ class Witness:
 
     def leaf(self, name: bytes, sealed: bytes) -> int:
         """What a leaf adds to its branch."""
-        return self._number(_LEAF + name + sealed)
+        return self.leaves([(name, sealed)])
 
     def leaves(self, leaves: Iterable[tuple[bytes, bytes]]) -> int:
         """What these, by their names and what is sealed in them, are together."""
@@ -109,9 +109,9 @@ class Witness:
     def seal_total(self, thing: Thing, total: int) -> bytes:
         return seal(self._sealing, _bytes(total), names("total", *thing))
 
-    def open_total(self, thing: Thing, sealed: bytes) -> int:
-        """Tampered if it is not a total of this thing."""
-        return int.from_bytes(unseal(self._sealing, sealed, names("total", *thing)))
+    def open_total(self, of: Thing | Place, sealed: bytes) -> int:
+        """Tampered if it is not a total of this thing, or of this place, as the release before summed."""
+        return int.from_bytes(unseal(self._sealing, sealed, names("total", *of)))
 
     def seal_branch(self, branch: int, commit: int, total: int) -> bytes:
         return seal(self._sealing, _bytes(total), names("branch", str(branch), str(commit)))
@@ -129,14 +129,8 @@ class Witness:
         commits, number, total = _WHOLE.unpack(unseal(self._sealing, sealed, names("whole")))
         return Whole(commits, number, int.from_bytes(total))
 
-    # As the release before summed: of each place a total, and the shares of those make the whole
-
-    def open_total_of_place(self, place: Place, sealed: bytes) -> int:
-        """Tampered if it is not a total of this place."""
-        return int.from_bytes(unseal(self._sealing, sealed, names("total", *place)))
-
     def share_of_place(self, place: Place, total: int) -> int:
-        """What a place added to the whole."""
+        """What a place added to the whole, as the release before summed."""
         return self._number(names("place", *place, _bytes(total))) if total % MODULUS else 0
 
     def digest(self, whole: Whole) -> bytes:

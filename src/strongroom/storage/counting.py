@@ -73,7 +73,7 @@ def _require(
     with connection.execute(streamed(select(totals))) as found:
         for row in found:
             place = Place(row.of_table, row.account, row.region)
-            total = witness.open_total_of_place(place, row.sealed)
+            total = witness.open_total(place, row.sealed)
             if weights.pop(place, 0) % MODULUS != total:
                 raise Tampered(
                     f"of the rows of `{place.table}`, account {place.account}, some are gone, are there twice, or "
