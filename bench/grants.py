@@ -19,7 +19,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 from bench.folders import made
@@ -39,14 +38,23 @@ from bench.processes import (
 from bench.report import Outcome, table
 from bench.signing import Client, Signer
 from bench.starts import answered
-from bench.turns import Timed, ask, connected, marker, pipelined, row, timed
+from bench.turns import (
+    Timed,
+    ask,
+    compared,
+    connected,
+    in_turns,
+    marker,
+    pipelined,
+    row,
+    timed,
+)
 from strongroom.keys.grant import Grant
 from strongroom.keys.grant_rules import MOST_OF_A_KEY
 from strongroom.keys.key import Key
 from strongroom.keys.session import Session, new_secret, sealed, session_key
 from strongroom.policy.entities import Role
 
-MOST_RATIO = 1.2
 _FEW = 10
 _TRANSACTION = 5_000  # grants
 _LIMIT = 10
@@ -97,11 +105,15 @@ def main(plan: Plan) -> Outcome:
                 for one in (few, many)
             ]
             both = {
-                "Encrypt, grant held": _in_turns(plan, asked, "held"),
+                "Encrypt, grant held": in_turns(asked, "held", plan.blocks, plan.block),
                 "Encrypt, grant not held": (few.not_held, many.not_held),
-                "DescribeKey": _in_turns(plan, asked, "described"),
-                f"ListGrants, first page of {_LIMIT}": _in_turns(plan, asked, "first"),
-                f"ListGrants, {_HALF} from the middle": _in_turns(plan, asked, "middle"),
+                "DescribeKey": in_turns(asked, "described", plan.blocks, plan.block),
+                f"ListGrants, first page of {_LIMIT}": in_turns(
+                    asked, "first", plan.blocks, plan.block
+                ),
+                f"ListGrants, {_HALF} from the middle": in_turns(
+                    asked, "middle", plan.blocks, plan.block
+                ),
                 **_changes(plan, asked),
             }
             less, more = (each.all_used() for each in asked)
@@ -122,19 +134,7 @@ def main(plan: Plan) -> Outcome:
         )
     ]
     print(table(["", f"{_FEW} grants", f"{MOST_OF_A_KEY:,} grants", "ratio"], rows))
-    return _compared(both)
-
-
-def _compared(both: dict[str, tuple[Timed, Timed]]) -> Outcome:
-    outcome = Outcome()
-    for what, (less, more) in both.items():
-        ratio = median(more.clock) / median(less.clock)
-        outcome.target(
-            f"{what}: with {MOST_OF_A_KEY:,} grants at most {MOST_RATIO:g} times as long as with {_FEW}",
-            met=ratio <= MOST_RATIO,
-            seen=f"{ratio:.2f} (CPU: {median(more.cpu) / median(less.cpu):.2f})",
-        )
-    return outcome
+    return compared(both, str(_FEW), f"{MOST_OF_A_KEY:,} grants")
 
 
 def _resident(one: Filled) -> list[float]:
@@ -295,20 +295,6 @@ class _Used(NamedTuple):
     each: float  # milliseconds of the worker's CPU
     after: float
     behind: float  # milliseconds
-
-
-def _in_turns(plan: Plan, servers: Sequence[_Asked], kind: str) -> tuple[Timed, Timed]:
-    """Both servers, a block of requests each in turn."""
-    both = Timed(), Timed()
-    with ExitStack() as open_:
-        socks = [open_.enter_context(connected(server.port)) for server in servers]
-        for _ in range(plan.blocks):
-            for server, sock, of in zip(servers, socks, both, strict=True):
-                requests = server.requests[kind]
-                of.block(
-                    server.worker, sock, [requests[at % len(requests)] for at in range(plan.block)]
-                )
-    return both
 
 
 def _changes(plan: Plan, servers: Sequence[_Asked]) -> dict[str, tuple[Timed, Timed]]:

@@ -44,9 +44,18 @@ from bench.processes import (
 from bench.report import Outcome, spread, table
 from bench.signing import Client
 from bench.starts import answered
-from bench.turns import Timed, ask, connected, marker, pipelined, row, timed
+from bench.turns import (
+    Timed,
+    ask,
+    compared,
+    connected,
+    in_turns,
+    marker,
+    pipelined,
+    row,
+    timed,
+)
 
-MOST_RATIO = 1.2
 LEAST_RATE = {100_000: 0.8, 1_000_000: 0.5}
 """Keys: the least part of the ten-key rate at which Encrypt under any of them goes on."""
 MOST_MEMORY = 300 * 2**20  # bytes of a worker
@@ -102,12 +111,16 @@ def main(plan: Plan) -> Outcome:
                 for one in (few, many)
             ]
             timed = {
-                "DescribeKey, held": _in_turns(plan, asked, "held"),
+                "DescribeKey, held": in_turns(asked, "held", plan.blocks, plan.block),
                 "DescribeKey, not held": (few.not_held, many.not_held),
-                f"ListKeys, first page of {_LIMIT}": _in_turns(plan, asked, "first"),
-                f"ListKeys, {_HALF} from the middle": _in_turns(plan, asked, "middle"),
+                f"ListKeys, first page of {_LIMIT}": in_turns(
+                    asked, "first", plan.blocks, plan.block
+                ),
+                f"ListKeys, {_HALF} from the middle": in_turns(
+                    asked, "middle", plan.blocks, plan.block
+                ),
             }
-        outcome = _compared(plan, timed)
+        outcome = compared(timed, str(_FEW), f"{plan.many:,} keys")
         folders = [few, many]
         if plan.most:
             folders.append(_filled(Path(folder) / "most", plan.most))
@@ -198,18 +211,6 @@ def _encrypts(client: Client, ids: Sequence[str]) -> list[bytes]:
     ]
 
 
-def _compared(plan: Plan, timed: dict[str, tuple[Timed, Timed]]) -> Outcome:
-    outcome = Outcome()
-    for what, (less, more) in timed.items():
-        ratio = median(more.clock) / median(less.clock)
-        outcome.target(
-            f"{what}: with {plan.many:,} keys at most {MOST_RATIO:g} times as long as with {_FEW}",
-            met=ratio <= MOST_RATIO,
-            seen=f"{ratio:.2f} (CPU: {median(more.cpu) / median(less.cpu):.2f})",
-        )
-    return outcome
-
-
 def _resident(one: Filled) -> list[float]:
     return [each.resident / 2**20 for each in one.after_start]
 
@@ -271,17 +272,3 @@ class _Asked:
                 page = json.loads(ask(sock, self.requests[kind][0]))["Keys"]
                 if [entry["KeyId"] for entry in page] != right:
                     raise RuntimeError("a wrong page; nothing was measured")
-
-
-def _in_turns(plan: Plan, servers: Sequence[_Asked], kind: str) -> tuple[Timed, Timed]:
-    """Both servers, a block of requests each in turn."""
-    both = Timed(), Timed()
-    with ExitStack() as open_:
-        socks = [open_.enter_context(connected(server.port)) for server in servers]
-        for _ in range(plan.blocks):
-            for server, sock, of in zip(servers, socks, both, strict=True):
-                requests = server.requests[kind]
-                of.block(
-                    server.worker, sock, [requests[at % len(requests)] for at in range(plan.block)]
-                )
-    return both

@@ -8,16 +8,18 @@ import base64
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from bench.processes import cpu
-from bench.report import spread
+from bench.report import Outcome, spread
 from bench.starts import read_answer
 
+MOST_RATIO = 1.2
+"""How much longer any request may take of a server with much in its folder than of one with little."""
 _PIPELINED = 50  # requests that are sent before their answers are read
 
 Item = TypeVar("Item")
@@ -40,6 +42,42 @@ class Timed:
         self.clock.append(median(took))
         self.cpu.append((cpu(worker) - before) / len(requests) * 1e3)
         return answers
+
+
+class Asked(Protocol):
+    """A server, and the requests that it is asked, by their kind."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def worker(self) -> int: ...
+    @property
+    def requests(self) -> Mapping[str, Sequence[bytes]]: ...
+
+
+def in_turns(servers: Sequence[Asked], kind: str, blocks: int, block: int) -> tuple[Timed, Timed]:
+    """Both servers, a block of requests each in turn."""
+    both = Timed(), Timed()
+    with ExitStack() as open_:
+        socks = [open_.enter_context(connected(server.port)) for server in servers]
+        for _ in range(blocks):
+            for server, sock, of in zip(servers, socks, both, strict=True):
+                requests = server.requests[kind]
+                of.block(server.worker, sock, [requests[at % len(requests)] for at in range(block)])
+    return both
+
+
+def compared(both: Mapping[str, tuple[Timed, Timed]], little: str, much: str) -> Outcome:
+    """Whether each kind of request takes about as long of the server with `much` as of that with `little`."""
+    outcome = Outcome()
+    for what, (less, more) in both.items():
+        ratio = median(more.clock) / median(less.clock)
+        outcome.target(
+            f"{what}: with {much} at most {MOST_RATIO:g} times as long as with {little}",
+            met=ratio <= MOST_RATIO,
+            seen=f"{ratio:.2f} (CPU: {median(more.cpu) / median(less.cpu):.2f})",
+        )
+    return outcome
 
 
 def row(what: str, less: Sequence[float], more: Sequence[float], form: str = ".3f") -> list[str]:
