@@ -16,7 +16,7 @@ from strongroom.audit.writer import Writer
 from strongroom.clock import Clock
 from strongroom.keys.hierarchy import audit_key
 from strongroom.keys.witness import Whole, Witness
-from strongroom.main.continuity import discontinuities
+from strongroom.main.continuity import discontinuities, require_continuity
 from strongroom.main.foundation import lay
 from strongroom.storage.anchor import Anchor, AnchorError, Head
 from strongroom.storage.database import Database
@@ -210,6 +210,36 @@ def test_another_history_of_as_many_commits(tmp_path, root, anchor, backing):
     assert said == "the database is another one than it was after 2 commits"
 
 
+def test_others_go_on_while_it_is_asked(tmp_path, root, anchor, backing):
+    """As a running server does while a command looks at its folder."""
+    folder = Folder(tmp_path / "data")
+    folder.make()
+    with closing(Database(folder.file)) as database:
+        store = _made(database, root, anchor)
+
+        def state():
+            seen = store.whole()
+            keep_key(store, backing)
+            return seen
+
+        assert discontinuities(folder, root, state, anchor) == []
+        assert require_continuity(folder, root, state, anchor, accept=False) == []
+        assert anchor.state()[0] == store.whole().commits  # no lower
+
+
+def test_an_anchor_that_cannot_be_written_ends_the_start(
+    tmp_path, root, anchor, backing, monkeypatch
+):
+    folder = Folder(tmp_path / "data")
+    folder.make()
+    with closing(Database(folder.file)) as database:
+        store = _made(database, root, None)
+        keep_key(store, backing)
+        monkeypatch.setattr("strongroom.storage.anchor.os.pwrite", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            require_continuity(folder, root, store.whole, anchor, accept=False)
+
+
 def _made(database, root, anchor):
     migrate(database)
     store = Store(database, root, Page.blank(), anchor)
@@ -234,7 +264,7 @@ def _whole(folder, root):
 
 
 def _wrong(folder, root, anchor):
-    return discontinuities(folder, root, _whole(folder, root), anchor)
+    return discontinuities(folder, root, lambda: _whole(folder, root), anchor)
 
 
 def test_a_chain_of_the_audit_log(tmp_path, root, anchor):
@@ -285,7 +315,7 @@ def _files(folder):
 
 def _chains(folder, root, anchor):
     anchor.set_to(ONE)
-    return discontinuities(folder, root, ONE, anchor)
+    return discontinuities(folder, root, lambda: ONE, anchor)
 
 
 def test_what_is_left_of_a_log_reaches_the_disk(tmp_path, root):

@@ -192,7 +192,9 @@ def restore(
                 counts = _fill(connection, read, root, folder.audit)
                 whole, wrong = _examined(connection, root, accept=accept_damage)
                 kept = stack.enter_context(_anchor(anchor_file, Witness(root)))
-                accepted = require_continuity(folder, root, whole, kept, accept=accept_rollback)
+                accepted = require_continuity(
+                    folder, root, lambda: whole, kept, accept=accept_rollback
+                )
             with closing(open_store(where, root, Page.make(folder.page), kept)) as store:
                 put_off = _put_off(store, time.time())
         folder.describe(root, seal, anchor_file, address)

@@ -1,10 +1,11 @@
 """Is what stands here what stood here last?  An older copy put back is refused, unless it is meant.
 
 What is compared with the anchor (`storage.anchor`): how many commits the database has seen, and of as many
-the digest of their outcome; how far each worker's audit chain had come.
+the digest of their outcome; how far each worker's audit chain had come.  The anchor is read first: others
+may go on while this is asked, and what they have done since is no discontinuity.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,34 +55,42 @@ def anchored(
 
 
 def require_continuity(
-    folder: Folder, root: RootKey, whole: Whole, anchor: Anchor, *, accept: bool
+    folder: Folder, root: RootKey, state: Callable[[], Whole], anchor: Anchor, *, accept: bool
 ) -> list[str]:
-    """What does not go on from where it was: AnchorError unless that is to be accepted.
+    """What does not go on from where it was, `state` being how it is when that is called: AnchorError unless
+    it is to be accepted.
 
     From here on the anchor speaks of what is here.
     """
-    wrong = discontinuities(folder, root, whole, anchor)
+    wrong = discontinuities(folder, root, state, anchor)
     if wrong and not accept:
         raise AnchorError(f"{'; '.join(wrong)} (by the anchor `{anchor.file}`). {_MEANT}")
     if wrong:
         anchor.forget_heads()
-    anchor.set_to(whole)
+        anchor.set_to(state())
+    else:
+        anchor.raise_to(state())
+        if anchor.failure is not None:
+            raise anchor.failure
     anchor.sync()
     return wrong
 
 
-def discontinuities(folder: Folder, root: RootKey, whole: Whole, anchor: Anchor) -> list[str]:
+def discontinuities(
+    folder: Folder, root: RootKey, state: Callable[[], Whole], anchor: Anchor
+) -> list[str]:
     """What is not as the anchor says that it was."""
-    return [*_state(whole, anchor, Witness(root)), *_chains(folder.audit, audit_key(root), anchor)]
+    return [*_state(state, anchor, Witness(root)), *_chains(folder.audit, audit_key(root), anchor)]
 
 
-def _state(whole: Whole, anchor: Anchor, witness: Witness) -> Iterator[str]:
+def _state(state: Callable[[], Whole], anchor: Anchor, witness: Witness) -> Iterator[str]:
     known = anchor.state()
     if known is None:
         if anchor.in_use:
             yield "the anchor says nothing that this root key's holder wrote"
         return
     commits, digest = known
+    whole = state()
     if whole.commits < commits:
         yield (
             f"the database is an older one than it was: it has seen {whole.commits} commits, "

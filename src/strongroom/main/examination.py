@@ -89,8 +89,8 @@ def _continues(folder: Folder, root: RootKey) -> Iterator[Finding]:
             with closing(Database(folder.database)) as database:
                 if not at_current(database):
                     return
-                whole = Store(database, root, Page.blank()).whole()
-            wrong = discontinuities(folder, root, whole, anchor)
+                store = Store(database, root, Page.blank())
+                wrong = discontinuities(folder, root, store.whole, anchor)
     except (AnchorError, Fault, Tampered) as failure:
         yield Finding("anchor", "ill", str(failure))
         return

@@ -166,7 +166,7 @@ def changed(data: Path, opener: Opener) -> Iterator[Store]:
         closing(open_store(folder.database, root, Page.blank(), anchor, durable=True)) as store,
     ):
         if anchor is not None:
-            require_continuity(folder, root, store.whole(), anchor, accept=False)
+            require_continuity(folder, root, store.whole, anchor, accept=False)
         yield store
 
 
@@ -184,7 +184,7 @@ def continued(
     ):
         if anchor is None:
             return []
-        return require_continuity(folder, root, store.whole(), anchor, accept=accept)
+        return require_continuity(folder, root, store.whole, anchor, accept=accept)
 
 
 def bring_up(data: Path, opener: Opener) -> tuple[str | None, str]:

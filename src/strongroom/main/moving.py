@@ -43,7 +43,7 @@ def move(data: Path, opener: Opener, address: str | None) -> int:
             whole = counting.bring_up(old, Tree(Witness(root)))
             with anchored(folder, root, None, make=True) as anchor:
                 if anchor is not None:
-                    require_continuity(folder, root, whole, anchor, accept=False)
+                    require_continuity(folder, root, lambda: whole, anchor, accept=False)
             with target.defining() as new:
                 rows = copying.put(new, REVISION, copying.rows_of(old))
                 for wrong in Verification(new, root).run():
