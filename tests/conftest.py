@@ -7,6 +7,7 @@ share a server and see nothing of each other.
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
+from tests.waiting import kill
 
 STRONGROOM = [sys.executable, "-m", "strongroom"]
 
@@ -80,6 +83,12 @@ class Server:
                 if stream is not None:
                     stream.close()
 
+    def kill(self) -> None:
+        """SIGKILL for the supervisor and all its workers, as good as at once."""
+        supervisor = psutil.Process(self.process.pid)
+        kill([supervisor, *supervisor.children(recursive=True)])
+        assert self.stop(signal.SIGKILL) == -signal.SIGKILL
+
 
 def start_dev(*arguments: str) -> Server:
     """A throw-away server on a free port."""
@@ -125,6 +134,13 @@ def start(data: Path, credential: tuple[str, str], *arguments: str) -> Server:
     process.wait(30)
     process.stderr.close()
     raise AssertionError("the server ended before it was ready: " + "".join(said))
+
+
+def free_port() -> int:
+    """One that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

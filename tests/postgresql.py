@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from tests import waiting
 
 
 def programs():
@@ -166,13 +167,9 @@ class Server:
 
     def kill(self):
         """As a crash does: SIGKILL to the server and all that it started."""
-        children = psutil.Process(self._process.pid).children()
-        self._process.kill()
+        server = psutil.Process(self._process.pid)
+        waiting.kill([server, *server.children()])
         self._process.wait()
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        psutil.wait_procs(children, 10)
 
     def stop(self):
         self._process.send_signal(signal.SIGQUIT)

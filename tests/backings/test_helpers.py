@@ -18,6 +18,7 @@ import psutil
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 from tests.backings.children import helping
+from tests.waiting import wait_ended
 
 from strongroom.backings import helpers
 from strongroom.backings.helper import AHEAD, Gave, Order
@@ -469,8 +470,7 @@ def test_a_killed_worker_leaves_none_behind(stopped):
         if stopped:
             helper.suspend()
         worker.kill()
-        psutil.wait_procs([helper], timeout=10)
-        assert not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE
+        wait_ended([helper])
 
 
 # What they know

@@ -1,10 +1,9 @@
 """The command line as a stranger meets it: results on stdout, mistakes as one sentence."""
 
 import re
-import socket
 
 import pytest
-from tests.conftest import start_dev
+from tests.conftest import free_port, start_dev
 
 import strongroom as package
 from strongroom.attestation.roots import AWS_NITRO_ENCLAVES_G1
@@ -115,12 +114,6 @@ def test_env_quotes_for_the_shell(strongroom):
 def test_a_time_that_is_none(strongroom, by):
     said = strongroom("clock", by).sentence
     assert said == f"`{by}` is not a time to move by; say `+400d`, `+12h`, `+30m` or `+5s`"
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def test_a_clock_of_nobody(strongroom):

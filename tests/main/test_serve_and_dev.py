@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tests.conftest import STRONGROOM, Server, init, start, start_dev
+from tests.waiting import wait_ended
 
 
 @pytest.fixture
@@ -242,8 +243,7 @@ def test_a_throw_away_server_leaves_nothing(how, workers):
     family = [*with_helpers(server), *psutil.Process(server.process.pid).children(recursive=True)]
     server.stop(how)
     assert not folder.exists()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    wait_ended(family)
 
 
 def test_control_c_reaches_everybody_at_once():

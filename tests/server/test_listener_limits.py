@@ -4,18 +4,12 @@ import socket
 import time
 
 import pytest
+from tests.waiting import wait_until
 
 from strongroom.server.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HELD = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-def wait_until(holds, seconds=5.0):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.01)
 
 
 def test_a_limit_of_nothing_is_refused():

@@ -6,16 +6,9 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.waiting import wait_until
 
 from strongroom.server.tls import Certificate, UnusableCertificate
-
-
-def wait_until(holds, seconds=5.0):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.01)
-
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.waiting import wait_ended, wait_until
 
 SERVER = Path(__file__).with_name("echo_server.py")
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -87,13 +88,6 @@ def start():
     yield begin
     for server in running:
         server.kill()
-
-
-def wait_until(holds, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
 
 
 def events(log):
@@ -173,8 +167,9 @@ def test_a_port_that_is_taken_is_said_so(start):
 def test_a_killed_worker_is_replaced_and_the_other_serves_meanwhile(start):
     server = start(workers=2)
     before = server.workers()
-    os.kill(before[1], signal.SIGKILL)
-    wait_until(lambda: not psutil.pid_exists(before[1]))
+    killed = psutil.Process(before[1])
+    killed.kill()
+    wait_ended([killed])
     assert server.ask()[0] == 0
     after = server.workers()
     assert after[0] == before[0]
@@ -190,9 +185,10 @@ def test_a_killed_worker_is_replaced_and_the_other_serves_meanwhile(start):
 def test_a_worker_whose_disk_failed_takes_the_others_along(start):
     server = start(workers=3)
     before = server.workers(3)
+    family = [psutil.Process(pid) for pid in before.values()]
     with contextlib.suppress(OSError, ValueError):
         server.ask("/disk-failed")
-    wait_until(lambda: not any(map(psutil.pid_exists, before.values())))
+    wait_ended(family)
     assert not set(before.values()) & set(server.workers(3).values())
     server.signal(signal.SIGTERM)
     code, log = server.end()
@@ -239,8 +235,9 @@ def test_a_worker_that_cannot_start_stops_the_whole_with_its_message(start, tmp_
 def test_a_killed_supervisor_takes_its_workers_along(start):
     server = start(workers=2)
     workers = server.workers()
+    family = [psutil.Process(pid) for pid in workers.values()]
     os.kill(server.process.pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(psutil.pid_exists, workers.values())))
+    wait_ended(family)
     with pytest.raises(ConnectionRefusedError):
         server.ask()
 

@@ -5,7 +5,6 @@ import secrets
 from datetime import timedelta
 
 import boto3
-import psutil
 import pytest
 from answers import members, one, refused, violated
 from botocore.config import Config
@@ -791,15 +790,6 @@ def test_malformed_members_are_refused_by_the_model(clients, tree):
 # Durable servers
 
 
-def _kill_everything(server):
-    supervisor = psutil.Process(server.process.pid)
-    everyone = [supervisor, *supervisor.children(recursive=True)]
-    for process in everyone:
-        process.kill()
-    server.stop()
-    psutil.wait_procs(everyone, timeout=10)
-
-
 def test_a_durable_server_knows_its_accounts_and_keeps_what_it_answered(tmp_path):
     """Killed at once: what was attached is attached, by whichever worker."""
     credential = init(tmp_path / "data", "--account", "111111111111")
@@ -831,7 +821,7 @@ def test_a_durable_server_knows_its_accounts_and_keeps_what_it_answered(tmp_path
         ask.attach_policy(PolicyId=policy, TargetId=root["Id"])
     finally:
         clients.close()
-        _kill_everything(server)
+        server.kill()
     server = start(tmp_path / "data", credential, "--workers", "2")
     clients = Clients(server, "us-east-1")
     try:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 REGION = "test-1"
+_OLDER = 5  # keys, and ciphertexts
 
 
 @dataclass
@@ -40,38 +41,37 @@ class Broken(Exception):
 
 
 class Owner:
-    def __init__(self, number, seed):
+    """Of a server that is always at the same address."""
+
+    def __init__(self, number, seed, url, credential):
         self.number = number
         self.random = random.Random(f"{seed}/{number}")
         self.keys: dict[str, Owned] = {}
         self.sealed: list[Sealed] = []
         self.request_ids: set[str] = set()
         self.answered = 0
-
-    def client(self, server):
-        return boto3.session.Session().client(
+        self._touched: set[str] = set()  # keys, since they were checked
+        self._checked = 0  # of what is sealed
+        self._kms = boto3.session.Session().client(
             "kms",
-            endpoint_url=server.url,
+            endpoint_url=url,
             region_name=REGION,
-            aws_access_key_id=server.access_key_id,
-            aws_secret_access_key=server.secret_access_key,
+            aws_access_key_id=credential[0],
+            aws_secret_access_key=credential[1],
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20),
         )
 
-    def begin(self, server):
-        thread = threading.Thread(target=self._work, args=(server,), daemon=True)
+    def begin(self):
+        thread = threading.Thread(target=self._work, daemon=True)
         thread.start()
         return thread
 
-    def _work(self, server):
-        kms = self.client(server)
+    def _work(self):
         try:
             while True:
-                self._step(kms)
+                self._step(self._kms)
         except Broken:
             pass
-        finally:
-            kms.close()
 
     def ask(self, method, **members):
         try:
@@ -89,6 +89,7 @@ class Owner:
 
     def _change(self, key, what, value, method, **members):
         """Ask for a change of `what` to `value`; in between, either may be true."""
+        self._touched.add(key.id)
         before = getattr(key, what)
         setattr(key, what, before | {value})
         if self.ask(method, KeyId=key.id, **members) is not None:
@@ -100,6 +101,7 @@ class Owner:
             if made is not None:
                 key_id = made["KeyMetadata"]["KeyId"]
                 self.keys[key_id] = Owned(key_id)
+                self._touched.add(key_id)
             return
         key = self.random.choice(list(self.keys.values())[-12:])
         if len(key.state | key.alias) > 2 or len(key.rotations) > 1:
@@ -142,6 +144,7 @@ class Owner:
     def _rename(self, kms, key):
         if len(key.alias) > 1:
             return
+        self._touched.add(key.id)
         named = min(key.alias)
         key.alias = {True, False}
         name = f"alias/{key.id}"
@@ -159,22 +162,31 @@ class Owner:
 
     # After the next start
 
-    def check(self, server, everything=False):
-        """What was answered is so; and what may be either way is known from now on."""
-        kms = self.client(server)
-        try:
-            aliases = {
-                alias["AliasName"]: alias["TargetKeyId"]
-                for page in kms.get_paginator("list_aliases").paginate()
-                for alias in page["Aliases"]
-            }
-            chosen = list(self.keys.values())
-            for key in chosen if everything else chosen[-20:]:
-                self._check_key(kms, key, aliases)
-            for sealed in self.sealed if everything else self.sealed[-100:]:
-                self._check_sealed(kms, sealed)
-        finally:
-            kms.close()
+    def check(self, everything=False):
+        """What was answered is so; and what may be either way is known from now on.
+
+        Of what was done since the last check, of a few older things, or of everything.
+        """
+        kms = self._kms
+        aliases = {
+            alias["AliasName"]: alias["TargetKeyId"]
+            for page in kms.get_paginator("list_aliases").paginate()
+            for alias in page["Aliases"]
+        }
+        older = [key_id for key_id in self.keys if key_id not in self._touched]
+        sealed, earlier = self.sealed[self._checked :], self.sealed[: self._checked]
+        if not everything:
+            older = self.random.sample(older, min(_OLDER, len(older)))
+            earlier = self.random.sample(earlier, min(_OLDER, len(earlier)))
+        for key_id in (*self._touched, *older):
+            self._check_key(kms, self.keys[key_id], aliases)
+        self._touched.clear()
+        for each in (*earlier, *sealed):
+            self._check_sealed(kms, each)
+        self._checked = len(self.sealed)
+
+    def close(self):
+        self._kms.close()
 
     def _check_key(self, kms, key, aliases):
         shown = self.ask(kms.describe_key, KeyId=key.id)["KeyMetadata"]

@@ -12,6 +12,7 @@ import pytest
 from keeping import HERE, NOW, keep_alias, keep_grant, keep_identities, keep_key, keep_organization
 from sqlalchemy import update
 from tests.postgresql import Server, name_of
+from tests.waiting import wait_until
 
 from strongroom import jobs
 from strongroom.errors import Unavailable, Undecided, Validation
@@ -305,13 +306,6 @@ def fail_over(primary, standby, address, root, backing, acknowledged):
         writing.join(SOON)
         store.close()
     return min(at for at in kept_at if at > died) - died
-
-
-def wait_until(holds):
-    until = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_what_is_due_is_done_once(address, root, backing):
