@@ -18,6 +18,7 @@ import boto3
 import psutil
 import pytest
 from botocore.config import Config
+from tests.commands import run
 from tests.waiting import kill
 
 STRONGROOM = [sys.executable, "-m", "strongroom"]
@@ -107,13 +108,9 @@ def start_dev(*arguments: str) -> Server:
 
 def init(data: Path, *arguments: str) -> tuple[str, str]:
     """Make a data folder; its first access key."""
-    done = subprocess.run(
-        [*STRONGROOM, "init", "--data", data, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = dict(line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines())
+    done = run("init", "--data", data, *arguments)
+    assert done.code == 0, done.err
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in done.out.splitlines())
     return lines["AWS_ACCESS_KEY_ID"], lines["AWS_SECRET_ACCESS_KEY"]
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 import yaml
-from tests.conftest import STRONGROOM
+from tests import commands
 from tests.deploy.commands import in_script, parsed
 from tests.deploy.conftest import ROOT
 from tests.deploy.databases import Elsewhere
@@ -115,11 +115,7 @@ def test_what_is_done_once_is_done_once(tmp_path, postgresql):
     said, before = run("second")
     assert "a node of the same keys" in said
     assert run("second") == ("", before)
-    done = subprocess.run(
-        [*STRONGROOM, "doctor", "--data", tmp_path / "data-2" / "data"],
-        env=there.environment,
-        check=False,
-        capture_output=True,
-        text=True,
+    done = commands.run(
+        "doctor", "--data", tmp_path / "data-2" / "data", environment=there.environment
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.out + done.err

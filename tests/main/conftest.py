@@ -1,6 +1,5 @@
 import datetime
 import ipaddress
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -10,44 +9,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.conftest import STRONGROOM
+from tests.commands import run
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self):
-        """The one sentence of a command that could not do as asked."""
-        assert (self.code, self.out) == (1, ""), self
-        assert self.err.startswith("strongroom: "), self.err
-        assert self.err.count("\n") == 1, self.err
-        return self.err.removeprefix("strongroom: ").removesuffix("\n")
 
 
 @pytest.fixture
 def strongroom(tmp_path):
     """Runs a command in an empty folder, with nothing of this machine's own settings."""
 
-    def run(*arguments, stdin="", **environment):
-        done = subprocess.run(
-            [*STRONGROOM, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=tmp_path,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "100"} | environment,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+    def run_there(*arguments, stdin="", **environment):
+        own = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "100"}
+        done = run(*arguments, stdin=stdin, folder=tmp_path, environment=own | environment)
+        assert "Traceback" not in done.err, done.err
+        return done
 
-    return run
+    return run_there
 
 
 class Certificate(NamedTuple):

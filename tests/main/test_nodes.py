@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 import threading
 import time
 from contextlib import closing
@@ -10,7 +9,8 @@ from http.client import HTTPConnection
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conftest import STRONGROOM, init, start
+from tests import commands
+from tests.conftest import init, start
 from tests.postgresql import Server
 
 pytestmark = pytest.mark.xdist_group("nodes")
@@ -37,9 +37,9 @@ class Nodes:
 
 
 def run(*arguments, wrong=False):
-    done = subprocess.run([*STRONGROOM, *arguments], check=False, capture_output=True, text=True)
-    assert bool(done.returncode) == wrong, done.stderr
-    return done.stderr
+    done = commands.run(*arguments)
+    assert bool(done.code) == wrong, done.err
+    return done.err
 
 
 @pytest.fixture(scope="module")
@@ -147,15 +147,10 @@ def test_a_database_that_is_in_use_is_not_made_anew(nodes, tmp_path):
 
 
 def test_a_node_is_examined(nodes):
-    done = subprocess.run(
-        [*STRONGROOM, "doctor", "--data", nodes.folder / "two"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    assert "database answers" in done.stdout
-    assert "rows are as they were written" in done.stdout
+    done = commands.run("doctor", "--data", nodes.folder / "two")
+    assert done.code == 0, done.out
+    assert "database answers" in done.out
+    assert "rows are as they were written" in done.out
 
 
 def test_the_address_is_its_owners_alone(nodes):

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from tests.commands import Ended, run
 from tests.conftest import STRONGROOM, init, start
 from tests.postgresql import Server
 from things import ACCOUNT, Things
@@ -38,37 +38,27 @@ def unpacked(packed, place):
 def test_a_folder_of_an_earlier_release(packed, tmp_path):
     folder, credential, things = unpacked(packed, tmp_path)
 
-    def run(command):
-        done = subprocess.run(
-            [*STRONGROOM, command, "--data", str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
+    def run_on_it(command, *arguments):
+        done = run(command, "--data", folder, *arguments)
+        assert "Traceback" not in done.err, done.err
         return done
 
-    assert "database was made by another release" in run("verify").stdout
-    backup = subprocess.run(
-        [*STRONGROOM, "backup", "--data", str(folder), "--to", str(tmp_path / "b")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "bring it up to date with `strongroom migrate`" in backup.stderr
+    assert "database was made by another release" in run_on_it("verify").out
+    backup = run_on_it("backup", "--to", tmp_path / "b")
+    assert "bring it up to date with `strongroom migrate`" in backup.sentence
     was = packed.name.removesuffix(".tar.gz").rpartition("-")[2]
-    assert run("migrate").stderr == f"the database is at revision {REVISION}, and was at {was}\n"
-    assert run("migrate").stderr.endswith("already; nothing was to be done\n")
-    verified = run("verify")
-    assert verified.returncode == 0, verified.stdout
+    assert run_on_it("migrate").err == f"the database is at revision {REVISION}, and was at {was}\n"
+    assert run_on_it("migrate").err.endswith("already; nothing was to be done\n")
+    verified = run_on_it("verify")
+    assert verified.code == 0, verified.out
     server = start(folder, credential, "--workers", "1")
     try:
         things.require(server)
         Things(server, name="new")
     finally:
         server.stop()
-    verified = run("verify")
-    assert verified.returncode == 0, verified.stdout
+    verified = run_on_it("verify")
+    assert verified.code == 0, verified.out
 
 
 LATER = """
@@ -111,24 +101,19 @@ class Release:
         (storage / "schema.py").write_text(schema + added)
 
     def run(self, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "strongroom", *map(str, arguments)],
+        done = subprocess.run(
+            [*STRONGROOM, *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,
             env=os.environ | {"PYTHONPATH": str(self._place)},
         )
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def start(self, folder, credential, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setenv("PYTHONPATH", str(self._place))
             return start(folder, credential, "--workers", "1")
-
-
-def run(*arguments):
-    return subprocess.run(
-        [*STRONGROOM, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.long
@@ -151,7 +136,7 @@ def test_two_releases_on_one_database(tmp_path, monkeypatch):
             joined = run(
                 "join", "--data", tmp_path / name, "--like", tmp_path / "one/strongroom.json"
             )
-            assert joined.returncode == 0, joined.stderr
+            assert joined.code == 0, joined.err
         one = start(tmp_path / "one", credential, "--workers", "1")
         servers.append(one)
         things = Things(one)
@@ -173,10 +158,10 @@ def test_two_releases_on_one_database(tmp_path, monkeypatch):
             run("verify", "--data", tmp_path / "one"),
             expanding.run("verify", "--data", tmp_path / "two"),
         ):
-            assert verified.returncode == 0, verified.stdout
+            assert verified.code == 0, verified.out
         # What would want all tables says that there are others.
         refused = run("backup", "--data", tmp_path / "one", "--to", tmp_path / "b")
-        assert "the database is at revision `8888`, and this release's is" in refused.stderr
+        assert "the database is at revision `8888`, and this release's is" in refused.err
         for server in servers[::2]:
             server.stop()
         del servers[::2]
@@ -191,10 +176,10 @@ def test_two_releases_on_one_database(tmp_path, monkeypatch):
         last = tmp_path / "contracting/strongroom/storage/migrations/versions/8889_later.py"
         last.write_text(last.read_text().replace(f'"{REVISION}"', '"8888"'))
         migrated = contracting.run("migrate", "--data", tmp_path / "one")
-        assert migrated.stderr == "the database is at revision 8889, and was at 8888\n"
+        assert migrated.err == "the database is at revision 8889, and was at 8888\n"
         things.require(two)
         refused = run("serve", "--data", tmp_path / "one", "--listen", "127.0.0.1:0")
-        assert "is at revision `8889`, which this release does not know" in refused.stderr
+        assert "is at revision `8889`, which this release does not know" in refused.err
     finally:
         for server in servers:
             server.stop()

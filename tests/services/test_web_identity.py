@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -21,7 +20,8 @@ from botocore.exceptions import ClientError
 from clockwork import folder_of
 from cryptography.hazmat.primitives.asymmetric import rsa
 from organization_tree import RCP, Clients, Tree, deny, deny_all
-from tests.conftest import STRONGROOM, start_dev
+from tests.commands import run
+from tests.conftest import start_dev
 from tests.issuer import Issuer, jwk, public_pem, published
 
 pytestmark = pytest.mark.xdist_group("web-identity")
@@ -798,12 +798,7 @@ def recorded(endpoint, answer):
 
 def explained(endpoint, request_id):
     """What `strongroom explain` says of a request."""
-    return subprocess.run(
-        [*STRONGROOM, "explain", request_id, "--data", folder_of(endpoint)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    return run("explain", request_id, "--data", folder_of(endpoint)).out
 
 
 def test_what_is_recorded(endpoint, ask, issuer, provider, account, iam, arn):

@@ -17,7 +17,8 @@ from unittest import mock
 import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from tests.conftest import STRONGROOM, init, start
+from tests.commands import run
+from tests.conftest import init, start
 
 from strongroom.audit.tail import opening_of
 from strongroom.server.workers import DISK_FAILED
@@ -131,10 +132,8 @@ class Failing:
             assert server.stop() == 0
         assert self.told.items() <= found.items()
         assert found.keys() - self.told.keys() <= self.unknown
-        verified = subprocess.run(
-            [*STRONGROOM, "verify", "--data", self.folder], check=False, capture_output=True
-        )
-        assert verified.returncode == 0, verified.stdout + verified.stderr
+        verified = run("verify", "--data", self.folder)
+        assert verified.code == 0, verified.out + verified.err
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ itself anew, finds no room for that either, and ends; with room, whoever runs it
 import contextlib
 import secrets
 import shutil
-import subprocess
 import threading
 from contextlib import closing, suppress
 from types import SimpleNamespace
@@ -19,7 +18,8 @@ from botocore.exceptions import ClientError
 from disks import disk, fill, heals, ready, refusal
 from keeping import keep_key
 from sqlalchemy import event
-from tests.conftest import STRONGROOM, init, start
+from tests.commands import run
+from tests.conftest import init, start
 from tests.postgresql import Server, new_folder
 
 from strongroom.errors import Undecided
@@ -157,10 +157,8 @@ def serving(folder, address):
     finally:
         kms.close()
         server.stop()
-    verified = subprocess.run(
-        [*STRONGROOM, "verify", "--data", folder], check=False, capture_output=True, text=True
-    )
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verified = run("verify", "--data", folder)
+    assert verified.code == 0, verified.out + verified.err
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])

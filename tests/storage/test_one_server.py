@@ -1,9 +1,8 @@
 """One data folder, one set of workers; and what a start refuses, in one sentence."""
 
-import subprocess
-
 import pytest
-from tests.conftest import STRONGROOM, init, start
+from tests.commands import run
+from tests.conftest import init, start
 
 
 @pytest.fixture
@@ -13,18 +12,7 @@ def made(tmp_path):
 
 def serve(folder, *arguments):
     """The one sentence with which a server does not start."""
-    done = subprocess.run(
-        [*STRONGROOM, "serve", "--data", folder, "--listen", "127.0.0.1:0", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    sentence = done.stderr.removesuffix("\n")
-    assert sentence.startswith("strongroom: ")
-    assert "\n" not in sentence
-    return sentence.removeprefix("strongroom: ")
+    return run("serve", "--data", folder, "--listen", "127.0.0.1:0", *arguments).sentence
 
 
 def everything_in(folder):

@@ -1,6 +1,5 @@
 """A new domain key, while everybody goes on."""
 
-import subprocess
 import threading
 from contextlib import closing
 
@@ -18,7 +17,8 @@ from keeping import (
     keep_organization,
 )
 from sqlalchemy import select, update
-from tests.conftest import STRONGROOM, init, start
+from tests.commands import run
+from tests.conftest import init, start
 
 from strongroom.errors import InvalidGrantToken
 from strongroom.keys import grant_token
@@ -251,11 +251,9 @@ def test_servers_are_not_disturbed(tmp_path):
         for thread in threads:
             thread.start()
         for _ in range(2):
-            rotated = subprocess.run(
-                [*STRONGROOM, "rotate", "--data", data], capture_output=True, text=True, check=False
-            )
-            assert rotated.returncode == 0, rotated.stderr
-            assert "2 domains have a new key; " in rotated.stderr
+            rotated = run("rotate", "--data", data)
+            assert rotated.code == 0, rotated.err
+            assert "2 domains have a new key; " in rotated.err
     finally:
         done.set()
         for thread in threads:
@@ -266,7 +264,5 @@ def test_servers_are_not_disturbed(tmp_path):
     assert failures == []
     assert min(count) > 0
     assert keys >= sum(count)
-    verified = subprocess.run(
-        [*STRONGROOM, "verify", "--data", data], capture_output=True, text=True, check=False
-    )
-    assert verified.returncode == 0, verified.stdout
+    verified = run("verify", "--data", data)
+    assert verified.code == 0, verified.out
