@@ -7,6 +7,7 @@ it is opened by the product as it is, over Python's own SQLite.
 import itertools
 import os
 import random
+import tarfile
 import tempfile
 from contextlib import closing
 from functools import lru_cache, partial
@@ -24,12 +25,14 @@ from strongroom.errors import Unavailable
 from strongroom.keys.hierarchy import RootKey
 from strongroom.keys.witness import NOTHING, Witness
 from strongroom.main.continuity import discontinuities
+from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books
 from strongroom.storage.database import Database, DatabaseError, _Sqlite
 from strongroom.storage.folder import Folder
-from strongroom.storage.migrations import migrate
+from strongroom.storage.migrations import migrate, revision
 from strongroom.storage.page import Page
+from strongroom.storage.schema import REVISION
 from strongroom.storage.store import Store
 
 ROOT = RootKey(bytes(32))
@@ -332,6 +335,83 @@ def test_every_way_to_change_the_books_is_among_them():
     assert len(methods) > 50
     reads = ["attached", "attached_to"]
     assert [name for name in methods if f"books.{name}(" not in called] == reads
+
+
+# While tables are made, or brought up to date
+
+
+RELEASES = sorted((Path(__file__).parents[1] / "releases").glob("*.tar.gz"))
+
+
+def of_release(packed, place):
+    """The files of a database that an earlier release has left, and its root key."""
+    with tarfile.open(packed) as file:
+        file.extractall(place, filter="data")
+    content = {FILE: (place / "data" / FILE).read_bytes()}
+    return content, rootkey.read_file(place / "data.root-key")
+
+
+def bring_up(file, root):
+    """As every start does; what is wrong then, and how much there is."""
+    with closing(Database(file)) as database:
+        database.require_durable()
+        migrate(database)
+        store = Store(database, root, Page.blank())
+        whole = store.begin()
+        assert revision(database) == REVISION
+        with store.verifying() as verification:
+            found = [f"{each.where}: {each.what}" for each in verification.run()]
+        return found, (whole.commits, whole.number, verification.rows)
+
+
+def brought_up(place, content, root, torn, stride):
+    """What is wrong after a crash at any moment while a database is brought up to date, and this was done again; and
+    how many states there were.
+    """
+    disk = Disk(content)
+    with watched(disk, "brought up"):
+        found, expected = bring_up(put(place / "lived", content) / FILE, root)
+    assert found == []
+    states = 0
+    for moment, left in every_moment(disk, 0, random.Random("brought up"), torn, stride):
+        states += 1
+        problems, there = bring_up(put(place / "left", left) / FILE, root)
+        if there != expected:
+            problems.append(f"{there} and not {expected}")
+        found += [f"event {moment}: {each}" for each in problems]
+    return found, states
+
+
+@pytest.mark.parametrize("packed", RELEASES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_a_database_is_brought_up_to_date_whenever_that_was_interrupted(tmp_path, place, packed):
+    content, root = of_release(packed, tmp_path)
+    found, states = brought_up(place, content, root, torn=0, stride=5)
+    assert found == []
+    assert states > 10
+
+
+def test_a_database_is_made_whenever_that_was_interrupted(place):
+    found, states = brought_up(place, {}, ROOT, torn=0, stride=15)
+    assert found == []
+    assert states > 10
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("packed", RELEASES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_nor_does_a_power_cut_spoil_one_that_is_brought_up_to_date(tmp_path, place, packed):
+    content, root = of_release(packed, tmp_path)
+    found, states = brought_up(place, content, root, torn=12, stride=1)
+    assert found == []
+    assert states > 250
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_nor_one_that_is_made(place):
+    found, states = brought_up(place, {}, ROOT, torn=12, stride=1)
+    assert found == []
+    assert states > 300
 
 
 # A disk that fails
