@@ -60,6 +60,8 @@ def test_to_ask_for_a_key_changes_nothing(store):
 
 def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threads, monkeypatch):
     monkeypatch.setattr(usage_module, "_LOOSE", 6)
+    monkeypatch.setattr(usage_module, "_FEW_LOOSE", 6)
+    monkeypatch.setattr(usage_module, "_MOST_PAUSE", 0.0)
     monkeypatch.setattr(usage_module, "_BATCH", 4)
     noted = Noted(store)
     keys = [keep_key(store, backing, place) for place in (HERE, ELSEWHERE) for _ in range(12)]
@@ -98,6 +100,8 @@ def test_who_uses_many_keys_all_the_time_does_not_keep_the_others_from_being_wri
 ):
     monkeypatch.setattr(usage_module, "_EVERY", 0.0)
     monkeypatch.setattr(usage_module, "_LOOSE", 20)
+    monkeypatch.setattr(usage_module, "_FEW_LOOSE", 20)
+    monkeypatch.setattr(usage_module, "_MOST_PAUSE", 0.0)
     monkeypatch.setattr(usage_module, "_BATCH", 2)
     noted = Noted(store)
     others = [keep_key(store, backing) for _ in range(4)]

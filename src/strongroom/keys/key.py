@@ -48,6 +48,8 @@ class Profile(NamedTuple):
 _profile = lru_cache(maxsize=4_096)(Profile)
 """As a rule gives equal ones as the same object: what is kept for one is found by its identity."""
 
+_NONE = Profile("", "", Manager.CUSTOMER, "", Usage.ENCRYPT_DECRYPT, Origin.AWS_KMS, None, "", ())
+
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A KMS key.  Times are seconds since the epoch.
@@ -86,9 +88,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     imports: tuple[Import, ...] = ()
     """Of a key of origin EXTERNAL, the first one first."""
     version: int  # of the row; rises with every change
-    profile: Profile = None  # type: ignore[assignment]  # made in `__post_init__` of what is above
+    profile: Profile = _NONE
+    """Of what is above: made here, unless who makes the key has it at hand."""
 
     def __post_init__(self) -> None:
+        if self.profile is not _NONE:
+            return
         profile = _profile(
             self.account,
             self.region,
@@ -108,7 +113,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def but(self, **change: Any) -> Self:
         """The same key with these members otherwise."""
-        return msgspec.structs.replace(self, **change)
+        return msgspec.structs.replace(self, profile=_NONE, **change)
 
     @property
     def enabled(self) -> bool:

@@ -182,9 +182,16 @@ def resources(arns: list[str]) -> bytes:
     return b"[%b]" % b",".join([_resource(arn) for arn in dict.fromkeys(arns)])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # more would cost who uses very many keys more than it saves
 def _resource(arn: str) -> bytes:
-    return b'{"accountId":%b,"type":"AWS::KMS::Key","ARN":%b}' % (
-        event.quoted(Arn.parse(arn).account),
-        event.quoted(arn),
+    stem, _, name = arn.rpartition("/")
+    return b"%b/%b}" % (_resource_named(stem), event.quoted(name)[1:])
+
+
+@lru_cache(maxsize=4096)
+def _resource_named(stem: str) -> bytes:
+    """What stands before the name, and the slash."""
+    return b'{"accountId":%b,"type":"AWS::KMS::Key","ARN":%b' % (
+        event.quoted(Arn.parse(stem).account),
+        event.quoted(stem)[:-1],
     )

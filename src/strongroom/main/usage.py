@@ -1,9 +1,9 @@
 """What a worker notes of the keys that it uses, until it is written down.
 
-To write down each use would cost as much as the use.  So the last one of each key is kept here, in little
-memory (`storage.buckets`), and rounds are made: from time to time through all that is noted, so many keys at a
-time that requests hardly feel it.  With a million keys in use, a round takes 42 minutes; AWS tells of a usage within
-an hour.
+To write down each use would cost as much as the use.  So the last one of each key is kept here, where there are very
+many in little memory (`storage.buckets`), and rounds are made: from time to time through all that is noted, some keys at
+a time and no more often than is needed, so that requests hardly feel it.  With a million keys in use, a round takes 42
+minutes; AWS tells of a usage within an hour.
 """
 
 import asyncio
@@ -25,7 +25,12 @@ _EVERY = 60.0  # seconds from the beginning of one round to that of the next, at
 _BATCH = 100  # keys in one transaction, so that others get their turn in between
 _MOST = 1_000_000  # keys of which something is noted
 _EACH = 8  # keys in a bucket
-_LOOSE = 5_000  # keys of which it is not packed; there are less than four times as many
+_LONGEST = 2_400.0  # seconds that a round may take
+_MOST_PAUSE = 1.0  # seconds between two transactions of it, if it is not to take longer
+_LOOSE = (
+    100_000  # keys of which it is not packed, some 400 bytes each; there are at most twice as many
+)
+_FEW_LOOSE = 5_000  # the same where there are more keys: less than four times as many, once the others have gone
 
 _Loose = dict[str, tuple[str, float, str]]
 """Operation, time and request id, by the key's ARN."""
@@ -51,8 +56,11 @@ class Noted:
         self._home_numbers: dict[tuple[str, str], int] = {}
         self._writing: dict[Place, LastUsage] = {}
         self._at = 0  # the bucket that the round has come to
+        self._most_loose = _LOOSE
         self._under_way = False
         self._next_round = monotonic() + _EVERY
+        self._pause = 0.0
+        self._next_batch = 0.0
 
     def note(self, exchange: Exchange) -> None:
         """Of a request that succeeded: each key that it was about."""
@@ -62,7 +70,7 @@ class Noted:
         usage = endpoint.name, call.now, exchange.id
         for arn in call.resources:
             self._young[arn] = usage
-        if len(self._young) > _LOOSE:
+        if len(self._young) > self._most_loose:
             self._make_room()
 
     def of(self, arn: str) -> LastUsage | None:
@@ -77,14 +85,20 @@ class Noted:
 
     async def write(self, executor: Executor) -> None:
         """Go on with the round, or begin one if it is time; what cannot be written is noted still."""
+        now = monotonic()
         if not self._under_way:
-            now = monotonic()
             if now < self._next_round:
                 return
             self._next_round = now + _EVERY
             self._under_way = True
             self._grow_old()
+            self._pause = min(_MOST_PAUSE, _LONGEST * _BATCH / (self._count() or 1))
+        if now < self._next_batch:
+            return
+        self._next_batch = now + self._pause
         self._under_way = await self._write_some(executor)
+        if not len(self._packed):
+            self._most_loose = _LOOSE
 
     async def write_all(self, executor: Executor, within: float) -> int:
         """As much as can be in so many seconds; how many are left, that nobody will know of."""
@@ -103,7 +117,8 @@ class Noted:
             self._old, self._young = self._young, {}
 
     def _make_room(self) -> None:
-        """Two are packed for one that is noted, so the young are never twice as many as they may be."""
+        """Two are packed for one that is noted, so the young are not for long twice as many as they may be."""
+        self._most_loose = _FEW_LOOSE
         self._grow_old()
         for _ in range(min(2, len(self._old))):
             arn = next(reversed(self._old))

@@ -30,6 +30,8 @@ _HEAD = struct.Struct("<IBdIB")
 _REST = struct.Struct("<dHHdBB")
 _PLAIN = _REST.pack(nan, 0, 0, nan, 0, 0)  # a rest that is left out
 _MATERIAL = struct.Struct("<32s32s")
+_SECRET_AT = _HEAD.size + 32
+_USUAL_BYTES = _HEAD.size + _MATERIAL.size  # one material, and no rest
 _MOST_RECORD = 2_048  # bytes
 _EACH = 4  # keys in a bucket
 _MOST_TEXT = 8 << 20  # characters of policies, with something for whatever else a profile has
@@ -42,6 +44,19 @@ class _Common(NamedTuple):
     profile: Profile
     stem: str  # of the ARNs
     principals: Mapping[str, str]
+
+
+class _More(NamedTuple):
+    """What most keys have not."""
+
+    description: str = ""
+    deletion_date: float | None = None
+    deletion_window_days: int | None = None
+    rotation: Schedule | None = None
+    on_demand_rotations: int = 0
+
+
+_NO_MORE = _More()
 
 
 class PackedKeys:
@@ -64,13 +79,18 @@ class PackedKeys:
         profile, stem, principals = self._commons[number]
         if profile.account != account or profile.region != region:
             return None
-        materials_end = _HEAD.size + count * _MATERIAL.size
-        materials = {
-            material_id: Material.of(material_id, secret)
-            for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : materials_end])
-        }
-        rest = record[materials_end:] or _PLAIN
-        deletion_date, window, period, next_rotation, on_demand, current = _REST.unpack_from(rest)
+        if len(record) == _USUAL_BYTES:
+            current_id = record[_HEAD.size : _SECRET_AT]
+            materials = {current_id: Material.of(current_id, record[_SECRET_AT:])}
+            more = _NO_MORE
+        else:
+            materials_end = _HEAD.size + count * _MATERIAL.size
+            materials = {
+                material_id: Material.of(material_id, secret)
+                for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : materials_end])
+            }
+            more, current = _read_rest(record[materials_end:] or _PLAIN)
+            current_id = list(materials)[current]
         return Key(
             account=profile.account,
             region=profile.region,
@@ -83,17 +103,18 @@ class PackedKeys:
             origin=profile.origin,
             multi_region=False,
             state=_STATES[state],
-            description=rest[_REST.size :].decode(),
+            description=more.description,
             created=created,
             policy=profile.policy,
             principals=principals,
-            deletion_date=None if isnan(deletion_date) else deletion_date,
-            deletion_window_days=window or None,
-            rotation=Schedule(period, next_rotation) if period else None,
-            on_demand_rotations=on_demand,
-            current_id=list(materials)[current],
+            deletion_date=more.deletion_date,
+            deletion_window_days=more.deletion_window_days,
+            rotation=more.rotation,
+            on_demand_rotations=more.on_demand_rotations,
+            current_id=current_id,
             materials=materials,
             version=version,
+            profile=profile,
         )
 
     def hold(self, key: Key) -> None:
@@ -140,6 +161,19 @@ class PackedKeys:
             number = self._profiles[profile] = len(self._commons)
             self._commons.append(_Common(profile, key.arn.removesuffix(key.id), key.principals))
         return number
+
+
+def _read_rest(rest: bytes) -> tuple[_More, int]:
+    """And which material is current."""
+    deletion_date, window, period, next_rotation, on_demand, current = _REST.unpack_from(rest)
+    more = _More(
+        rest[_REST.size :].decode(),
+        None if isnan(deletion_date) else deletion_date,
+        window or None,
+        Schedule(period, next_rotation) if period else None,
+        on_demand,
+    )
+    return more, current
 
 
 def _fits(key: Key) -> bool:
