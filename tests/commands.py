@@ -5,6 +5,7 @@ and streams of its own, and ends as any process does.  Servers are started in ea
 """
 
 import array
+import atexit
 import contextlib
 import gc
 import importlib
@@ -76,6 +77,12 @@ class _Source:
                 cwd=_ROOT,
                 env={"PATH": "/usr/bin:/bin"},
             )
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._ours.close()
 
     def fork(self, said: str, streams: list[int], timeout: float) -> int:
         self._ours.settimeout(timeout)
