@@ -4,7 +4,6 @@ That is done once, in a process of its own; each command is then forked from it,
 and streams of its own, and ends as any process does.  Servers are started in earnest.
 """
 
-import array
 import atexit
 import contextlib
 import gc
@@ -86,8 +85,7 @@ class _Source:
 
     def fork(self, said: str, streams: list[int], timeout: float) -> int:
         self._ours.settimeout(timeout)
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))
-        self._ours.sendmsg([said.encode()], [rights])
+        socket.send_fds(self._ours, [said.encode()], streams)
         pid = int(self._ours.recv(20))
         try:
             return int(self._ours.recv(20))

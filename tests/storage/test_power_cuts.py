@@ -175,6 +175,12 @@ def unwatched(file):
     return Database(file)
 
 
+def verified(store):
+    """What is not as it was written, and how many rows there are."""
+    with store.verifying() as verification:
+        return [f"{each.where}: {each.what}" for each in verification.run()], verification.rows
+
+
 def wrong(folder, content, allowed):
     """What is not as it must be in what a power cut has left; and the state that is there."""
     put(folder, content)
@@ -185,8 +191,7 @@ def wrong(folder, content, allowed):
         store = Store(database, ROOT, Page.blank())
         try:
             whole = store.whole()
-            with store.verifying() as verification:
-                found = [f"{each.where}: {each.what}" for each in verification.run()]
+            found, _ = verified(store)
             with database.reading() as connection:
                 said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
         except Unavailable as failure:
@@ -359,9 +364,8 @@ def bring_up(file, root):
         store = Store(database, root, Page.blank())
         whole = store.begin()
         assert revision(database) == REVISION
-        with store.verifying() as verification:
-            found = [f"{each.where}: {each.what}" for each in verification.run()]
-        return found, (whole.commits, whole.number, verification.rows)
+        found, rows = verified(store)
+        return found, (whole.commits, whole.number, rows)
 
 
 def brought_up(place, content, root, torn, stride):
@@ -382,36 +386,33 @@ def brought_up(place, content, root, torn, stride):
     return found, states
 
 
+ALL = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+
 @pytest.mark.parametrize("packed", RELEASES, ids=lambda path: path.name.removesuffix(".tar.gz"))
-def test_a_database_is_brought_up_to_date_whenever_that_was_interrupted(tmp_path, place, packed):
+@pytest.mark.parametrize(
+    ("torn", "stride", "least"),
+    [(0, 5, 10), pytest.param(12, 1, 250, marks=ALL)],
+    ids=["crashes", "power cuts"],
+)
+def test_a_database_is_brought_up_to_date_whenever_that_was_interrupted(
+    tmp_path, place, packed, torn, stride, least
+):
     content, root = of_release(packed, tmp_path)
-    found, states = brought_up(place, content, root, torn=0, stride=5)
+    found, states = brought_up(place, content, root, torn, stride)
     assert found == []
-    assert states > 10
+    assert states > least
 
 
-def test_a_database_is_made_whenever_that_was_interrupted(place):
-    found, states = brought_up(place, {}, ROOT, torn=0, stride=15)
+@pytest.mark.parametrize(
+    ("torn", "stride", "least"),
+    [(0, 15, 10), pytest.param(12, 1, 300, marks=ALL)],
+    ids=["crashes", "power cuts"],
+)
+def test_a_database_is_made_whenever_that_was_interrupted(place, torn, stride, least):
+    found, states = brought_up(place, {}, ROOT, torn, stride)
     assert found == []
-    assert states > 10
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("packed", RELEASES, ids=lambda path: path.name.removesuffix(".tar.gz"))
-def test_nor_does_a_power_cut_spoil_one_that_is_brought_up_to_date(tmp_path, place, packed):
-    content, root = of_release(packed, tmp_path)
-    found, states = brought_up(place, content, root, torn=12, stride=1)
-    assert found == []
-    assert states > 250
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_nor_one_that_is_made(place):
-    found, states = brought_up(place, {}, ROOT, torn=12, stride=1)
-    assert found == []
-    assert states > 300
+    assert states > least
 
 
 # A disk that fails

@@ -49,6 +49,7 @@ _profile = lru_cache(maxsize=4_096)(Profile)
 """As a rule gives equal ones as the same object: what is kept for one is found by its identity."""
 
 _NONE = Profile("", "", Manager.CUSTOMER, "", Usage.ENCRYPT_DECRYPT, Origin.AWS_KMS, None, "", ())
+"""In place of one that is still to be made."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -27,10 +27,8 @@ _MOST = 1_000_000  # keys of which something is noted
 _EACH = 8  # keys in a bucket
 _LONGEST = 2_400.0  # seconds that a round may take
 _MOST_PAUSE = 1.0  # seconds between two transactions of it, if it is not to take longer
-_LOOSE = (
-    100_000  # keys of which it is not packed, some 400 bytes each; there are at most twice as many
-)
-_FEW_LOOSE = 5_000  # the same where there are more keys: less than four times as many, once the others have gone
+_LOOSE = 100_000  # keys of which it is not packed, some 400 bytes each; at most twice as many
+_FEW_LOOSE = 5_000  # the same where there are more keys: less than four times as many, in the end
 
 _Loose = dict[str, tuple[str, float, str]]
 """Operation, time and request id, by the key's ARN."""
@@ -56,7 +54,6 @@ class Noted:
         self._home_numbers: dict[tuple[str, str], int] = {}
         self._writing: dict[Place, LastUsage] = {}
         self._at = 0  # the bucket that the round has come to
-        self._most_loose = _LOOSE
         self._under_way = False
         self._next_round = monotonic() + _EVERY
         self._pause = 0.0
@@ -70,7 +67,7 @@ class Noted:
         usage = endpoint.name, call.now, exchange.id
         for arn in call.resources:
             self._young[arn] = usage
-        if len(self._young) > self._most_loose:
+        if len(self._young) > _FEW_LOOSE:
             self._make_room()
 
     def of(self, arn: str) -> LastUsage | None:
@@ -92,13 +89,11 @@ class Noted:
             self._next_round = now + _EVERY
             self._under_way = True
             self._grow_old()
-            self._pause = min(_MOST_PAUSE, _LONGEST * _BATCH / (self._count() or 1))
+            self._pause = min(_MOST_PAUSE, _LONGEST * _BATCH / max(1, self._count()))
         if now < self._next_batch:
             return
         self._next_batch = now + self._pause
         self._under_way = await self._write_some(executor)
-        if not len(self._packed):
-            self._most_loose = _LOOSE
 
     async def write_all(self, executor: Executor, within: float) -> int:
         """As much as can be in so many seconds; how many are left, that nobody will know of."""
@@ -118,7 +113,8 @@ class Noted:
 
     def _make_room(self) -> None:
         """Two are packed for one that is noted, so the young are not for long twice as many as they may be."""
-        self._most_loose = _FEW_LOOSE
+        if len(self._young) <= _LOOSE and not len(self._packed):
+            return
         self._grow_old()
         for _ in range(min(2, len(self._old))):
             arn = next(reversed(self._old))

@@ -27,7 +27,7 @@ class Buckets:
         Fewer take more memory, more take longer; and what has more than 512 bytes Python does not keep as densely.
         """
         self._most = most
-        self._head = _LENGTH.size + name_bytes
+        self._head = _LENGTH_BYTES + name_bytes
         self._buckets = [b""] * (-(-most // each))
         self._count = 0
 
@@ -81,7 +81,7 @@ class Buckets:
             while at < len(bucket):
                 ends = self._ends(bucket, at)
                 begins = at + self._head
-                found.append((bucket[at + _LENGTH.size : begins], bucket[begins:ends]))
+                found.append((bucket[at + _LENGTH_BYTES : begins], bucket[begins:ends]))
                 at = ends
             number += 1
         return found, number % len(self._buckets)
@@ -104,11 +104,11 @@ class Buckets:
         at = 0
         while at < len(bucket):
             ends = self._ends(bucket, at)
-            if bucket.startswith(name, at + _LENGTH.size):
+            if bucket.startswith(name, at + _LENGTH_BYTES):
                 return at, ends
             at = ends
         return 0, 0
 
     def _ends(self, bucket: bytes, at: int) -> int:
-        length: int = _LENGTH.unpack_from(bucket, at)[0]
+        length: int = _length(bucket, at)[0]
         return at + self._head + length
