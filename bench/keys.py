@@ -13,6 +13,7 @@ been used once: a worker holds a million, all but 4,000 of them packed alone.  T
 run alone.
 """
 
+import base64
 import json
 import os
 import random
@@ -42,7 +43,7 @@ from bench.processes import (
     stopped,
 )
 from bench.report import Outcome, spread, table
-from bench.signing import Client
+from bench.signing import Client, Signer
 from bench.starts import answered
 from bench.turns import (
     Timed,
@@ -147,7 +148,7 @@ def _evenly(plan: Plan, folders: Sequence[Filled], outcome: Outcome) -> None:
         for _ in range(plan.rounds):
             for server, one, seen in zip(up, folders, runs, strict=True):
                 client = Client(server.url, one.account)
-                requests = _encrypts(client, random.choices(one.ids, k=plan.drawn))
+                requests = _encrypts(client, one.account, random.choices(one.ids, k=plan.drawn))
                 run = replay(server, requests, connections=_CONNECTIONS, seconds=plan.seconds)
                 seen.append(run)
                 outcome.errors += run.errors
@@ -201,13 +202,16 @@ def _use_each(server: Server, one: Filled) -> float:
     client = Client(server.url, one.account)
     ids = random.sample(one.ids, len(one.ids))
     began = cpu(server.workers[0])
-    pipelined(server.port, ids, partial(_encrypts, client))
+    pipelined(server.port, ids, partial(_encrypts, client, one.account))
     return (cpu(server.workers[0]) - began) / len(ids) * 1e6
 
 
-def _encrypts(client: Client, ids: Sequence[str]) -> list[bytes]:
+def _encrypts(client: Client, account: Account, ids: Sequence[str]) -> list[bytes]:
+    signer = Signer(client.signed("encrypt", KeyId=ids[0], Plaintext=bytes(_PLAINTEXT)))
+    texts = (base64.b64encode(os.urandom(_PLAINTEXT)).decode() for _ in ids)
     return [
-        client.signed("encrypt", KeyId=key_id, Plaintext=os.urandom(_PLAINTEXT)) for key_id in ids
+        signer.signed(account, json.dumps({"KeyId": key_id, "Plaintext": text}).encode())
+        for key_id, text in zip(ids, texts, strict=True)
     ]
 
 
