@@ -33,6 +33,8 @@ _MAX_REMEMBERED = 1024  # frames, made of texts of at most _MAX_TEXT each
 _NULL = b"null"
 _ABSENT = msgspec.Raw()
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An event as it stands in a trail.  Members named as on the wire."""
@@ -95,14 +97,8 @@ def internal(account: str) -> bytes:
 def quoted(text: str | bytes) -> bytes:
     """A text as JSON in printable ASCII, cut to 1 KB of UTF-8; never invalid, whatever it holds."""
     if isinstance(text, str):
-        if (
-            len(text) <= _MAX_TEXT
-            and text.isascii()
-            and text.isprintable()
-            and '"' not in text
-            and "\\" not in text
-        ):
-            return b'"%b"' % text.encode()  # nothing in it is written otherwise
+        if len(text) <= _MAX_TEXT and text.isascii() and text.isprintable():
+            return _encode(text)  # as the last line would, but faster
         text = text.encode("utf-8", "replace")
     whole = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT]
     # A cut through a character leaves no half of it; any other wrong byte is shown as U+FFFD.
