@@ -76,7 +76,7 @@ def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threa
         for number, key in enumerate([*keys, *keys[::3], *keys[:20:2]]):
             last[key.arn] = use(noted, key.arn, NOW + number)
             known()
-        assert noted._young and noted._old and len(noted._packed)  # wherever it can be
+        assert noted._young and noted._old and noted._packed.count  # wherever it can be
         await noted.write(threads)
         assert all(kept(store, key) is None for key in keys)  # its time has not come
         noted._next_round = 0.0
@@ -86,7 +86,7 @@ def test_the_last_use_of_each_is_known_until_it_is_written(store, backing, threa
             if number == 2:
                 last[keys[5].arn] = use(noted, keys[5].arn, NOW + 500, "Decrypt")
         assert not noted._under_way
-        assert not noted._old and not len(noted._packed)  # a round goes through both
+        assert not noted._old and not noted._packed.count  # a round goes through both
         assert await noted.write_all(threads, 10.0) == 0
         for key in keys:
             assert noted.of(key.arn) is None

@@ -67,7 +67,7 @@ class Noted:
         usage = endpoint.name, call.now, exchange.id
         for arn in call.resources:
             self._young[arn] = usage
-        if len(self._young) > _FEW_LOOSE:
+        if len(self._young) > _FEW_LOOSE and (len(self._young) > _LOOSE or self._packed.count):
             self._make_room()
 
     def of(self, arn: str) -> LastUsage | None:
@@ -105,7 +105,7 @@ class Noted:
         return left
 
     def _count(self) -> int:
-        return len(self._young) + len(self._old) + len(self._packed)
+        return len(self._young) + len(self._old) + self._packed.count
 
     def _grow_old(self) -> None:
         if not self._old:
@@ -113,8 +113,6 @@ class Noted:
 
     def _make_room(self) -> None:
         """Two are packed for one that is noted, so the young are not for long twice as many as they may be."""
-        if len(self._young) <= _LOOSE and not len(self._packed):
-            return
         self._grow_old()
         for _ in range(min(2, len(self._old))):
             arn = next(reversed(self._old))
@@ -128,7 +126,7 @@ class Noted:
         """
         taken: dict[Place, LastUsage] = {}
         self._writing = taken
-        if len(self._packed):
+        if self._packed.count:
             records, self._at = self._packed.some(self._at, _BATCH)
             taken.update((self._place(name), _read(record)) for name, record in records)
             for name, _ in records:
@@ -139,7 +137,7 @@ class Noted:
                 arn = next(reversed(self._old))
                 taken[_place(arn)] = _usage(*self._old[arn])
                 self._old.popitem()
-        more = self._at > 0 or bool(self._old and not len(self._packed))
+        more = self._at > 0 or bool(self._old and not self._packed.count)
         if taken:
             try:
                 loop = asyncio.get_running_loop()

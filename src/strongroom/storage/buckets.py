@@ -29,10 +29,7 @@ class Buckets:
         self._most = most
         self._head = _LENGTH_BYTES + name_bytes
         self._buckets = [b""] * (-(-most // each))
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
+        self.count = 0  # records
 
     def find(self, name: bytes) -> bytes | None:
         bucket = self._buckets[hash(name) % len(self._buckets)]
@@ -53,9 +50,9 @@ class Buckets:
         if ends:
             bucket = bucket[:at] + bucket[ends:]
         else:
-            self._count += 1
+            self.count += 1
         self._buckets[number] = b"".join((bucket, _LENGTH.pack(len(record)), name, record))
-        if self._count > self._most:
+        if self.count > self._most:
             self._drop_first(number if bucket else number + 1)
 
     def drop(self, name: bytes) -> None:
@@ -64,7 +61,7 @@ class Buckets:
         at, ends = self._entry(bucket, name)
         if ends:
             self._buckets[number] = bucket[:at] + bucket[ends:]
-            self._count -= 1
+            self.count -= 1
 
     def some(self, begin: int, least: int) -> tuple[list[tuple[bytes, bytes]], int]:
         """Names and records of whole buckets, from the one of that number on, until there are so many; and the number
@@ -88,7 +85,7 @@ class Buckets:
 
     def clear(self) -> None:
         self._buckets = [b""] * len(self._buckets)
-        self._count = 0
+        self.count = 0
 
     def _drop_first(self, number: int) -> None:
         """The oldest of a bucket, or of the next that has one."""
@@ -97,7 +94,7 @@ class Buckets:
             number = (number + 1) % len(self._buckets)
         bucket = self._buckets[number]
         self._buckets[number] = bucket[self._ends(bucket, 0) :]
-        self._count -= 1
+        self.count -= 1
 
     def _entry(self, bucket: bytes, name: bytes) -> tuple[int, int]:
         """Where the entry of a name begins and ends; 0 and 0 if there is none."""
