@@ -302,7 +302,7 @@ class _Sqlite:
         "synchronous=FULL",
         "secure_delete=ON",
         "temp_store=MEMORY",
-        "cache_size=-4096",  # KiB for each connection
+        "cache_size=-2048",  # KiB for each connection
         "wal_autocheckpoint=0",
         "journal_size_limit=4194304",  # bytes that the log is cut to when it is begun anew
     )

@@ -44,7 +44,7 @@ from strongroom.storage.store import Store
 
 _READY = 4_000  # keys held as they are used, some 2 KiB each; and as many aliases, and credentials
 DEFAULT_GRANTS = 2 * MOST_OF_A_KEY + 1_000  # some 1.5 KiB each; so many that any two keys' fit
-_LATELY = 1_000  # packed keys
+_ONE_IN = 64  # packed keys that are asked for becomes ready
 _PATIENCE = 3.0  # seconds for which the database is waited for when it is to say what has changed
 _SLOW = 0.010  # seconds that a reading may take on the loop
 _SLOW_FOR = 1.0  # seconds for which it is not tried again
@@ -106,28 +106,6 @@ class _Shelf(Generic[Name, Value]):
         self._missing.clear()
 
 
-class _Lately:
-    """Which names were asked for a short while ago.
-
-    What is asked for evenly among very many is not worth its place: it costs more to let the one go that had it,
-    whose memory no cache holds any more, than to make the other and let it go at once.
-    """
-
-    def __init__(self) -> None:
-        self._young: set[int] = set()
-        self._old: set[int] = set()
-
-    def again(self, name: Hashable) -> bool:
-        """Whether it was asked for among the last thousand or two; from now on it was."""
-        number = hash(name)
-        if number in self._young or number in self._old:
-            return True
-        self._young.add(number)
-        if len(self._young) > _LATELY:
-            self._old, self._young = self._young, set()
-        return False
-
-
 class Registry:
     """A bounded copy of what is kept.  Its finders are what handlers on the hot path ask."""
 
@@ -145,7 +123,7 @@ class Registry:
         self._page = page
         self._executor = executor
         self._packed = PackedKeys(capacity)
-        self._lately = _Lately()
+        self._unpacked = 0  # how many keys, since the start
         capacity = min(capacity, _READY)
         self._keys: _Shelf[Place, Key] = _Shelf(capacity)  # of those that are packed, and others
         self._aliases: _Shelf[tuple[str, str, str], Alias] = _Shelf(capacity)  # by their names
@@ -179,7 +157,10 @@ class Registry:
             return held
         packed = self._packed.find(place)
         if packed is not None:
-            if self._lately.again(place):
+            # What is asked for often is soon ready.  What is asked for evenly among very many is not worth its place:
+            # it costs more to let the one go that had it, whose memory no cache holds any more, than to unpack this.
+            self._unpacked += 1
+            if self._unpacked % _ONE_IN == 0:
                 self._keys.hold(place, packed)
             return packed
         found = self._at_hand(place)
