@@ -78,7 +78,6 @@ def terraform(account, tmp_path):
     return run
 
 
-@pytest.mark.long
 def test_everything_comes_serves_and_goes(terraform, account):
     applied = terraform("apply", "-auto-approve", "-input=false")
     assert applied.returncode == 0, applied.stderr
