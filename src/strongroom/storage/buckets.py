@@ -22,9 +22,10 @@ class Buckets:
     """At most so many records.  One more takes the place of the oldest of its bucket, or of the next."""
 
     def __init__(self, most: int, each: int, name_bytes: int) -> None:
-        """`each`: how many are to be in a bucket, when all are here: so many that it has some 400 bytes.
+        """`each`: how many are to be in a bucket, when all are here: on average, so that many have twice as many.
 
-        Fewer take more memory, more take longer; and what has more than 512 bytes Python does not keep as densely.
+        More take longer, and what has more than 512 bytes Python does not keep as densely: a million records of 82
+        bytes take 127 MiB with four in a bucket, 120 with two.
         """
         self._most = most
         self._head = _LENGTH_BYTES + name_bytes
