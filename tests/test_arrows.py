@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": "",
     "arn": "",
     "clock": "",
+    "cores": "",
     "harden": "",
     "policy": "errors arn",
     "keys": "errors arn",
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "jobs": "errors keys services",
     "client": "arn",
     "cli": "arn client policy",
-    "main": "arn attestation audit backings cli clock errors harden issuers jobs keys metering policy server services storage wire",
+    "main": "arn attestation audit backings cli clock cores errors harden issuers jobs keys metering policy server services storage wire",
 }
 """Room: what of ours it may import besides itself."""
 

@@ -6,7 +6,6 @@ the TOML file that `--config` or `STRONGROOM_CONFIG` names, in which each comman
 
 import gc
 import json
-import os
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from strongroom import __version__
+from strongroom import __version__, cores
 from strongroom.cli import clock, environment, explanations, files, imports, policies
 from strongroom.cli.terminal import clean
 from strongroom.keys.specs import KEY_QUOTA
@@ -45,9 +44,13 @@ app = typer.Typer(
     context_settings={"auto_envvar_prefix": "STRONGROOM"},
 )
 
-_CORES = os.cpu_count() or 1
+_MOST_WORKERS = 256
+_CORES = min(_MOST_WORKERS, cores.usable())
 Workers = Annotated[
-    int, typer.Option("--workers", min=1, max=256, help="Processes; one for each core is usual.")
+    int,
+    typer.Option(
+        "--workers", min=1, max=_MOST_WORKERS, help="Processes; one for each core is usual."
+    ),
 ]
 Metrics = Annotated[
     bool, typer.Option("--metrics/--no-metrics", help="Serve /metrics, without a signature.")

@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from strongroom import jobs
+from strongroom import cores, jobs
 from strongroom.audit.identifiers import identifiers
 from strongroom.audit.trail import Trail
 from strongroom.backings.helpers import Helpers
@@ -141,8 +141,7 @@ class Worker:
         database.require_durable()
         self._store = Store(database, settings.root, self._page, self._anchor)
         self._backing = SoftwareBacking()
-        cores = max(1, (os.cpu_count() or 1) // workers)
-        self._helpers = Helpers(cores, log)
+        self._helpers = Helpers(max(1, cores.usable() // workers), log)
         self._usage = Noted(self._store)
         self._threads = Threads(
             reading=ThreadPoolExecutor(2, "reading"),
