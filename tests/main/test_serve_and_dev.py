@@ -351,6 +351,26 @@ def test_no_process_that_holds_a_secret_leaves_a_core_file(how, workers, tmp_pat
         server.stop()
 
 
+def test_what_a_server_begins_does_not_inherit_the_passphrase(tmp_path, monkeypatch):
+    """Of multiprocessing's own process everybody of the same user may see the environment."""
+    folder, words = tmp_path / "data", "correct horse battery"
+    (tmp_path / "words").write_text(words)
+    credential = init(folder, "--passphrase-file", tmp_path / "words")
+    monkeypatch.setenv("STRONGROOM_PASSPHRASE", words)
+    server = start(folder, credential, "--workers", "2")
+    try:
+        with_helpers(server)
+        begun = psutil.Process(server.process.pid).children(recursive=True)
+        seen = 0
+        for process in begun:
+            with contextlib.suppress(psutil.AccessDenied):  # an undumpable one's is root's to see
+                assert words not in process.environ().values()
+                seen += 1
+        assert seen and len(begun) >= 4
+    finally:
+        server.stop()
+
+
 def test_a_root_key_that_is_there_leaves_no_folder_behind(strongroom, tmp_path):
     (tmp_path / "data.root-key").write_text("somebody's")
     said = strongroom("init", "--data", tmp_path / "data").sentence

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from strongroom.main.options import (
+    NEW_PASSPHRASE,
     AnchorFile,
     Data,
     PassphraseFile,
@@ -25,7 +26,7 @@ NewPassphraseFile = Annotated[
     typer.Option(
         "--new-passphrase-file",
         metavar="FILE",
-        help="Holds the new passphrase; else STRONGROOM_NEW_PASSPHRASE, else it is asked for.",
+        help=f"Holds the new passphrase; else {NEW_PASSPHRASE}, else it is asked for.",
     ),
 ]
 
@@ -88,7 +89,7 @@ def seal(
 
 
 def _new_passphrase(file: Path | None) -> str:
-    return read_passphrase(file, "STRONGROOM_NEW_PASSPHRASE", new=True)
+    return read_passphrase(file, NEW_PASSPHRASE, new=True)
 
 
 def _of_shares(text: str) -> tuple[int, int]:

@@ -18,6 +18,9 @@ from strongroom.errors import Fault, SetupError
 from strongroom.keys.sealing import Tampered
 from strongroom.storage.seals import Opener
 
+PASSPHRASE = "STRONGROOM_PASSPHRASE"  # noqa: S105 - the name of a variable
+NEW_PASSPHRASE = "STRONGROOM_NEW_PASSPHRASE"  # noqa: S105
+
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data folder.")]
 Kept = Annotated[
     Path,
@@ -32,7 +35,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="Holds the passphrase; else STRONGROOM_PASSPHRASE, else it is asked for.",
+        help=f"Holds the passphrase; else {PASSPHRASE}, else it is asked for.",
     ),
 ]
 ShareFiles = Annotated[
@@ -64,9 +67,7 @@ def opener(
     )
 
 
-def read_passphrase(
-    file: Path | None, variable: str = "STRONGROOM_PASSPHRASE", *, new: bool = False
-) -> str:
+def read_passphrase(file: Path | None, variable: str = PASSPHRASE, *, new: bool = False) -> str:
     """A passphrase: a file's first line, else the environment's, else asked for; a `new` one twice."""
     if file is not None:
         return _first_line("passphrase file", file)
@@ -78,6 +79,15 @@ def read_passphrase(
         fail(f"a passphrase is wanted; give --{option}-file or {variable}")
     prompt = "New passphrase" if new else "Passphrase"
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True))
+
+
+def forget_passphrases() -> None:
+    """Take them out of the environment, for whatever is begun from here on inherits that.
+
+    What this process was begun with stays in its memory, which is kept from others (`harden`).
+    """
+    for variable in (PASSPHRASE, NEW_PASSPHRASE):
+        os.environ.pop(variable, None)
 
 
 def _read_shares(files: Sequence[Path], wanted: int) -> Iterator[str]:

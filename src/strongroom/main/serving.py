@@ -19,6 +19,7 @@ from strongroom.harden import harden
 from strongroom.issuers.sources import sources
 from strongroom.main import seeding
 from strongroom.main.foundation import continued, lay_throw_away, open_store
+from strongroom.main.options import forget_passphrases
 from strongroom.main.sealing import opened
 from strongroom.main.worker import Settings, ignore_signals, run_worker
 from strongroom.server.limits import Limits
@@ -79,6 +80,7 @@ def serve_folder(
 ) -> None:
     """Serve until a signal says to stop.  SetupError with what to do if that cannot be begun."""
     folder, root = opened(data, opener)
+    forget_passphrases()
     settings = Settings(
         folder=folder.path,
         database=folder.database,
