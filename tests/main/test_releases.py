@@ -5,10 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
+from tests import releases
 from tests.commands import Ended, run
 from tests.conftest import STRONGROOM, init, start
 from tests.postgresql import Server
@@ -17,13 +17,10 @@ from things import ACCOUNT, Things
 import strongroom
 from strongroom.storage.schema import REVISION
 
-FOLDERS = sorted((Path(__file__).parents[1] / "releases").glob("*.tar.gz"))
-
 
 def unpacked(packed, place):
     """The folder of another machine, brought here: what it says of files outside it is of there."""
-    with tarfile.open(packed) as file:
-        file.extractall(place, filter="data")
+    releases.unpack(packed, place)
     description = place / "data/strongroom.json"
     said = json.loads(description.read_text())
     said["root_key"]["path"] = str(place / "data.root-key")
@@ -34,7 +31,7 @@ def unpacked(packed, place):
     return place / "data", tuple(told["credential"]), Things.of(told["things"])
 
 
-@pytest.mark.parametrize("packed", FOLDERS, ids=lambda path: path.name.removesuffix(".tar.gz"))
+@releases.each
 def test_a_folder_of_an_earlier_release(packed, tmp_path):
     folder, credential, things = unpacked(packed, tmp_path)
 
@@ -46,7 +43,7 @@ def test_a_folder_of_an_earlier_release(packed, tmp_path):
     assert "database was made by another release" in run_on_it("verify").out
     backup = run_on_it("backup", "--to", tmp_path / "b")
     assert "bring it up to date with `strongroom migrate`" in backup.sentence
-    was = packed.name.removesuffix(".tar.gz").rpartition("-")[2]
+    was = releases.name(packed).rpartition("-")[2]
     assert run_on_it("migrate").err == f"the database is at revision {REVISION}, and was at {was}\n"
     assert run_on_it("migrate").err.endswith("already; nothing was to be done\n")
     verified = run_on_it("verify")

@@ -7,7 +7,6 @@ it is opened by the product as it is, over Python's own SQLite.
 import itertools
 import os
 import random
-import tarfile
 import tempfile
 from contextlib import closing
 from functools import lru_cache, partial
@@ -20,6 +19,7 @@ import powercut
 import pytest
 from mutations import MUTATIONS
 from powercut import Acknowledged, Disk, Intended, Platter, WatchedAnchor, Wrote, die, watched
+from tests import releases
 
 from strongroom.errors import Unavailable
 from strongroom.keys.hierarchy import RootKey
@@ -345,13 +345,9 @@ def test_every_way_to_change_the_books_is_among_them():
 # While tables are made, or brought up to date
 
 
-RELEASES = sorted((Path(__file__).parents[1] / "releases").glob("*.tar.gz"))
-
-
 def of_release(packed, place):
     """The files of a database that an earlier release has left, and its root key."""
-    with tarfile.open(packed) as file:
-        file.extractall(place, filter="data")
+    releases.unpack(packed, place)
     content = {FILE: (place / "data" / FILE).read_bytes()}
     return content, rootkey.read_file(place / "data.root-key")
 
@@ -389,7 +385,7 @@ def brought_up(place, content, root, torn, stride):
 ALL = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
-@pytest.mark.parametrize("packed", RELEASES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+@releases.each
 @pytest.mark.parametrize(
     ("torn", "stride", "least"),
     [(0, 5, 10), pytest.param(12, 1, 250, marks=ALL)],

@@ -185,12 +185,12 @@ def resources(arns: list[str]) -> bytes:
 @lru_cache(maxsize=256)  # more would cost who uses very many keys more than it saves
 def _resource(arn: str) -> bytes:
     stem, _, name = arn.rpartition("/")
-    return b"%b/%b}" % (_resource_named(stem), event.quoted(name)[1:])
+    return b"%b/%b}" % (_up_to_name(stem), event.quoted(name)[1:])
 
 
 @lru_cache(maxsize=4096)
-def _resource_named(stem: str) -> bytes:
-    """What stands before the name, and the slash."""
+def _up_to_name(stem: str) -> bytes:
+    """What stands before the slash and the name."""
     return b'{"accountId":%b,"type":"AWS::KMS::Key","ARN":%b' % (
         event.quoted(Arn.parse(stem).account),
         event.quoted(stem)[:-1],
