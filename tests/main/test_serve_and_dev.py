@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tests.conftest import STRONGROOM, Server, init, start, start_dev
-from tests.waiting import wait_ended
+from tests.waiting import wait_ended, wait_until
 
 
 @pytest.fixture
@@ -347,6 +347,31 @@ def test_no_process_that_holds_a_secret_leaves_a_core_file(how, workers, tmp_pat
             assert core_limit(process) == ["0", "0"], process
             # In an undumpable process this is root's alone, whoever runs it.
             assert Path(f"/proc/{process.pid}/environ").stat().st_uid == 0
+    finally:
+        server.stop()
+
+
+AS_THE_FIRST = """
+import ctypes, os, sys
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: it is given all orphans
+os.execv(sys.executable, [sys.executable, "-m", "strongroom", *sys.argv[1:]])
+"""
+
+
+def test_the_first_process_of_a_container_buries_whom_it_adopts(tmp_path, monkeypatch):
+    """A worker that is killed leaves its helpers behind."""
+    credential = init(tmp_path / "data")
+    monkeypatch.setattr("tests.conftest.STRONGROOM", [sys.executable, "-c", AS_THE_FIRST])
+    server = start(tmp_path / "data", credential, "--workers", "2")
+    try:
+        helpers = with_helpers(server)
+        supervisor = psutil.Process(server.process.pid)
+        workers = {helper.parent() for helper in helpers}
+        assert all(worker.parent() == supervisor for worker in workers)
+        for worker in workers:
+            worker.kill()
+        wait_until(lambda: not any(psutil.pid_exists(helper.pid) for helper in helpers), 10)
+        server.client("kms", "test-1").list_keys()
     finally:
         server.stop()
 

@@ -12,6 +12,8 @@ Rules kept here:
 * SIGTERM and SIGINT are passed on as SIGTERM, twice if they come twice; SIGHUP as such.  Workers
   ignore SIGINT, which a terminal sends to all of us.
 * A killed supervisor cannot stop anybody: workers watch for its death (`Worker.orphaned`).
+* What it adopts it buries too: the first process of a container is given all that lose their parents, as
+  a dead worker's helpers do.
 """
 
 import contextlib
@@ -143,6 +145,16 @@ class Supervisor(Generic[S]):
             if due <= time.monotonic() and not self._stops:
                 del self._due[index]
                 self._start(index)
+        self._reap()
+
+    def _reap(self) -> None:
+        """Take note of the ends of processes that others began, which else stay in the system's table."""
+        ours = {child.process.pid for child in self._children.values()}
+        with contextlib.suppress(ChildProcessError):  # there is none at all
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in ours:  # of which multiprocessing is to take note
+                    return
+                os.waitpid(ended.si_pid, 0)
 
     def _wait(self, wakeup: socket.socket, timeout: float | None) -> None:
         children = self._children.values()
