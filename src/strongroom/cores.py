@@ -17,7 +17,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 def usable(ours: Path = _OURS, cgroups: Path = _CGROUPS) -> int:
     """At least one.  What cannot be read limits nothing."""
-    quota = min((_quota(each / "cpu.max") for each in _above(ours, cgroups)), default=inf)
+    quota = min(_quota(each / "cpu.max") for each in _above(ours, cgroups))
     return max(1, ceil(min(quota, len(os.sched_getaffinity(0)))))
 
 
