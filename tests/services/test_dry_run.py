@@ -59,7 +59,7 @@ def test_a_ciphertext_that_does_not_open(kms, key_id, blob):
     for ask in (
         lambda: kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"}, DryRun=True),
         lambda: kms.re_encrypt(
-            CiphertextBlob=blob[:-1] + b"\x00",
+            CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]),
             DestinationKeyId=key_id,
             SourceEncryptionContext={"a": "b"},
             DryRun=True,
