@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.backings.children import helping
+from tests.flipping import flipped
 
 from strongroom.attestation.document import MOST_BYTES
 from strongroom.attestation.trust import MOST_PEM_BYTES, Attest, alone
@@ -23,7 +24,7 @@ from enclaves import Enclave, Hypervisor
 HYPERVISOR = Hypervisor()
 ENCLAVE = Enclave()
 DOCUMENT = HYPERVISOR.document(ENCLAVE.public_key)
-FORGED = DOCUMENT[:-1] + bytes([DOCUMENT[-1] ^ 1])
+FORGED = flipped(DOCUMENT)
 CHANGED = "The attestation document is not valid: its signature does not match."
 
 

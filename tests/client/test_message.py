@@ -7,6 +7,7 @@ import struct
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.flipping import flipped
 
 from strongroom.client import (
     Altered,
@@ -162,7 +163,7 @@ DATA = bytes(range(2 * SMALL + 5))
 def test_no_byte_may_change(kms, key):
     message = sealed(DATA, kms, key)
     for at in range(len(message)):
-        altered = message[:at] + bytes([message[at] ^ 1]) + message[at + 1 :]
+        altered = flipped(message, at)
         sink = io.BytesIO()
         with pytest.raises(MessageFault):
             decrypt(io.BytesIO(altered), sink, kms=kms)

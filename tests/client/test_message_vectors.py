@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.flipping import flipped
 
 from strongroom.client import Altered, MessageFault, decrypt
 from strongroom.client.sealing import encrypt_with
@@ -91,7 +92,7 @@ def test_ours_is_opened_by_theirs(kms, key, kms_url, sdk_at):
 def test_no_byte_of_a_message_that_is_verified_late_may_change(name):
     message = message_of(name)
     for at in range(len(message)):
-        altered = message[:at] + bytes([message[at] ^ 1]) + message[at + 1 :]
+        altered = flipped(message, at)
         with pytest.raises(MessageFault):
             opened(name, altered)
 

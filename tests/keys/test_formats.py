@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flipping import flipped
 
 from strongroom.errors import InvalidCiphertext, Validation
 from strongroom.keys import context, envelope, sealing
@@ -100,7 +101,7 @@ def test_no_byte_may_change_even_with_the_right_material_at_hand(at):
 
 
 def _altered(at):
-    return BLOB[:at] + bytes([BLOB[at] ^ 1]) + BLOB[at + 1 :]
+    return flipped(BLOB, at)
 
 
 @pytest.mark.parametrize("length", range(len(BLOB)))

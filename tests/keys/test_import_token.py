@@ -1,6 +1,7 @@
 """Import tokens: for one key and one day."""
 
 import pytest
+from tests.flipping import flipped
 
 from strongroom.errors import ExpiredImportToken, InvalidImportToken
 from strongroom.keys import import_token, private
@@ -58,6 +59,6 @@ def test_of_nothing_else(ask):
 
 def test_no_byte_of_it_may_change():
     for at in range(0, len(TOKEN), 7):
-        altered = TOKEN[:at] + bytes([TOKEN[at] ^ 1]) + TOKEN[at + 1 :]
+        altered = flipped(TOKEN, at)
         with pytest.raises(InvalidImportToken):
             import_token.unseal(HERE, KEY, altered, NOW)

@@ -5,6 +5,7 @@ from answers import DRY, members, refused
 from asymmetric import CURVES, NIST, RSA, USAGES
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+from tests.flipping import flipped
 
 SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
@@ -191,7 +192,7 @@ def test_ecdh_with_a_key_outside(kms, made, spec):
 
 def test_public_keys_that_are_no_points_of_the_curve(kms, made):
     good = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(*SPKI)
-    off = good[:-1] + bytes([good[-1] ^ 1])
+    off = flipped(good)
     at_infinity = good[: -65 - 1] + b"\x00" + b"\x00"
     for wrong in (
         b"x",
@@ -228,7 +229,7 @@ def test_ml_kem_with_the_public_key_outside(kms, made, spec, length):
     opened = kms.decapsulate(SharedSecretCiphertextBlob=made_here, **asked)
     assert opened["SharedSecret"] == answer["SharedSecret"]
 
-    altered = made_here[:-1] + bytes([made_here[-1] ^ 1])
+    altered = flipped(made_here)
     rejected = kms.decapsulate(SharedSecretCiphertextBlob=altered, **asked)["SharedSecret"]
     assert rejected != answer["SharedSecret"]
     assert len(rejected) == 32

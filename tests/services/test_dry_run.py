@@ -2,6 +2,7 @@
 
 import pytest
 from answers import DRY, NEVER, arn, one, refused, violated
+from tests.flipping import flipped
 
 IGNORING = {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
 
@@ -59,7 +60,7 @@ def test_a_ciphertext_that_does_not_open(kms, key_id, blob):
     for ask in (
         lambda: kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"}, DryRun=True),
         lambda: kms.re_encrypt(
-            CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]),
+            CiphertextBlob=flipped(blob),
             DestinationKeyId=key_id,
             SourceEncryptionContext={"a": "b"},
             DryRun=True,

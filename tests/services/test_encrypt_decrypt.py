@@ -12,6 +12,7 @@ from answers import (
     refused,
     violated,
 )
+from tests.flipping import flipped
 
 WRONG_KEY = "The key ID in the request does not identify a CMK that can perform this operation."
 FAILED = "failed to satisfy constraint: Member must "
@@ -159,7 +160,7 @@ def test_the_largest_context(kms, key_id):
 
 def test_no_byte_of_a_ciphertext_may_change(kms, blob):
     for at in range(len(blob)):
-        altered = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
+        altered = flipped(blob, at)
         with pytest.raises(kms.exceptions.ClientError) as caught:
             kms.decrypt(CiphertextBlob=altered, EncryptionContext=CONTEXT)
         error = caught.value.response["Error"]

@@ -9,6 +9,7 @@ from asymmetric import CURVES, HMAC, verify
 from clockwork import move
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from tests.flipping import flipped
 from wrapped import LASTS, bring, parameters, wrap, wrap_by_openssl
 
 DAY = 86_400
@@ -190,13 +191,13 @@ def test_what_is_not_what_was_asked_for(kms, empty):
             KeyId=key_id, ImportToken=token, EncryptedKeyMaterial=blob, **(more or LASTS)
         )
 
-    for wrong in (others["ImportToken"], token[:-1] + bytes([token[-1] ^ 1]), b"x", token[:50]):
+    for wrong in (others["ImportToken"], flipped(token), b"x", token[:50]):
         with refused("InvalidImportTokenException", ""):
             ask(token=wrong)
     elsewhere = wrap("RSAES_OAEP_SHA_256", others["PublicKey"], os.urandom(32))
     sha_1 = wrap("RSAES_OAEP_SHA_1", given["PublicKey"], os.urandom(32))
     for wrong in (
-        good[:-1] + bytes([good[-1] ^ 1]),
+        flipped(good),
         good[:-1],
         good + b"x",
         b"x",

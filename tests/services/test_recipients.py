@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from organization_tree import allow, deny, document
 from tests.conftest import start_dev
+from tests.flipping import flipped
 from typer.testing import CliRunner
 
 from strongroom.main.commands import app
@@ -141,7 +142,7 @@ def test_documents_that_are_not_believed(kms, key_id, use):
         ask(**whole | {"AttestationDocument": b"x"})
     document = whole["AttestationDocument"]
     with refused("ValidationException", said + "its signature does not match."):
-        ask(**whole | {"AttestationDocument": document[:-1] + bytes([document[-1] ^ 1])})
+        ask(**whole | {"AttestationDocument": flipped(document)})
     untrusted = "its certificates do not lead to a trusted root, or are expired."
     with refused("ValidationException", said + untrusted):
         ask(**whole | {"AttestationDocument": Hypervisor().document(ENCLAVE.public_key)})

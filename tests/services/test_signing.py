@@ -9,6 +9,7 @@ from asymmetric import ALGORITHMS, HMAC, ML_DSA, SIGNING, digest, mu, verify
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from tests.flipping import flipped
 
 MESSAGE = b"a message of no particular length"
 EDWARDS = "ECC_NIST_EDWARDS25519"
@@ -66,8 +67,8 @@ def test_a_signature_is_verified_outside_and_here(kms, made, spec, algorithm):
     with pytest.raises((InvalidSignature, ValueError)):
         verify(public, algorithm, message[:-1] + b"x", signed["Signature"])
     for wrong in (
-        {"Message": message[:-1] + bytes([message[-1] ^ 1])},
-        {"Signature": signed["Signature"][:-1] + bytes([signed["Signature"][-1] ^ 1])},
+        {"Message": flipped(message)},
+        {"Signature": flipped(signed["Signature"])},
         {"Signature": signed["Signature"][:-1]},
         {"Signature": signed["Signature"] + b"\x00"},
         {"Signature": b"\x00"},
@@ -226,7 +227,7 @@ def test_tags(kms, made, spec):
     for wrong in (
         {"Mac": tag[:-1]},
         {"Mac": tag + b"\x00"},
-        {"Mac": tag[:-1] + bytes([tag[-1] ^ 1])},
+        {"Mac": flipped(tag)},
         {"Message": MESSAGE + b"x"},
     ):
         with refused("KMSInvalidMacException", ""):

@@ -3,6 +3,7 @@
 import pytest
 from keeping import ELSEWHERE, HERE, NOW, STRANGER, keep_key
 from sqlalchemy import inspect, select, text, update
+from tests.flipping import flipped
 
 from strongroom.errors import Unavailable
 from strongroom.keys.private import Private, fresh
@@ -107,7 +108,7 @@ def test_one_that_was_altered_is_refused(store, kept):
                 case int() | float():
                     after = before + 1
                 case bytes():
-                    after = bytes([before[0] ^ 1]) + before[1:]
+                    after = flipped(before, 0)
                 case str():
                     after = before + "x"
                 case None:

@@ -21,6 +21,7 @@ from operations import (
     weighed,
 )
 from published import PYCRYPTODOME, cases, nist, wycheproof
+from tests.flipping import flipped
 
 SIZES = ("2048", "3072", "4096")
 HASHES = {"SHA-256": "SHA_256", "SHA-384": "SHA_384", "SHA-512": "SHA_512"}
@@ -316,7 +317,7 @@ def test_nist_pkcs1(sign, verify):
         der, algorithm = private_of(*key), SCHEMES["pkcs1"] + hash_
         assert sign(der, size, algorithm, message) == signature.hex()
         assert verify(der, size, algorithm, message, signature) is True
-        changed = signature[:-1] + bytes((signature[-1] ^ 1,))
+        changed = flipped(signature)
         for bad in (changed, signature[1:], signature + b"\0"):
             assert verify(der, size, algorithm, message, bad) == NOT_THE_SIGNATURE
         pushed[size] += 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, precondition, rule
+from tests.flipping import flipped
 from wrapped import wrap
 
 from machine import kinds
@@ -130,9 +131,9 @@ class Imports(Base):
         bytes_ = kinds.unfit(spec) if wrong == "size" else kinds.material(spec, number)
         blob, token = wrap(self._fitting(given, bytes_), given.public, bytes_), given.token
         if wrong == "token":
-            token = token[:-1] + bytes([token[-1] ^ 1])
+            token = flipped(token)
         if wrong == "blob":
-            blob = blob[:-1] + bytes([blob[-1] ^ 1])
+            blob = flipped(blob)
         more = {"ExpirationModel": LASTS} if until is None else {"ValidTo": until}
         if kind is not None:
             more["ImportType"] = kind

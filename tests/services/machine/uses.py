@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, rule
+from tests.flipping import flipped
 
 from machine import kinds
 from machine.base import Base, anything, keys, one_of
@@ -71,7 +72,7 @@ class Made:
     def spoiled(self):
         """The request with a bit of it changed."""
         blob = self.request[self.part]
-        return self.request | {self.part: blob[:-1] + bytes([blob[-1] ^ 1])}
+        return self.request | {self.part: flipped(blob)}
 
 
 def usable(member):
