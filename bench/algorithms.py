@@ -6,7 +6,6 @@ machine's `openssl speed` for whoever wants to compare.  The load comes from the
 takes its share of it.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from bench.load import send
 from bench.processes import Server, init, serve, spawn
 from bench.report import Outcome, spread, table
 from bench.signing import Client
+from strongroom import cores
 from strongroom.backings.helper import NICER
 from strongroom.keys.private import Private, fresh, pair
 
@@ -34,7 +34,7 @@ MOST_OF_P99 = 2.0
 Requests = Callable[[], list[bytes]]
 """Makes them anew, for a signature is good for five minutes, and all rounds take longer."""
 
-_CORES = os.cpu_count() or 1
+_CORES = cores.usable()
 _CONNECTIONS = 32
 _DISTINCT = 16
 _MESSAGE = b"m" * 32

@@ -13,6 +13,7 @@ import pytest
 from tests.deploy.commands import parsed
 from tests.deploy.conftest import ROOT
 
+from strongroom.cores import usable
 from strongroom.main.commands import read_settings
 from strongroom.server.limits import Limits
 from strongroom.server.supervisor import _BEYOND_GRACE
@@ -169,7 +170,7 @@ def test_it_runs_under_systemd(tmp_path):
     out = (tmp_path / "out").read_text()
     errors = (tmp_path / "errors").read_text()
     said = [line for line in out.splitlines() if not line.startswith("process")]
-    cores = os.cpu_count()
+    cores = usable()
     assert said == [
         *("start 0", f"StatusText=Workers: {cores}, port: 4599"),
         *("signed RSA_2048", "signed ECC_NIST_P521", "signed ML_DSA_44"),
