@@ -22,8 +22,8 @@ def test_a_limit_of_nothing_is_refused():
 
 def test_a_head_byte_by_byte_ends_when_its_time_is_up(serve):
     served = serve(head_time=0.5)
+    began = time.monotonic()  # before it connects, for its time runs from then on
     with served.connect() as client, served.connect() as other:
-        began = time.monotonic()
         client.sock.settimeout(0.05)
         received = b""
         for byte in b"GET / HTTP/1.1\r\nX: " + b"y" * 1000:
