@@ -328,10 +328,12 @@ def watched(disk, seed, **pragmas):
         with (
             mock.patch.object(Tree, "keep", kept),
             mock.patch(
-                "strongroom.storage.database._write_again", lambda file: write_again(disk, file)
+                "strongroom.storage.databases.sqlite._write_again",
+                lambda file: write_again(disk, file),
             ),
             mock.patch(
-                "strongroom.storage.database.create_engine", partial(create_engine, module=module)
+                "strongroom.storage.databases.sqlite.create_engine",
+                partial(create_engine, module=module),
             ),
             mock.patch("os.urandom", chance.randbytes),
             mock.patch("random._urandom", chance.randbytes),

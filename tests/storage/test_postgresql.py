@@ -19,8 +19,9 @@ from strongroom.errors import Unavailable, Undecided, Validation
 from strongroom.keys import rotation
 from strongroom.keys.states import KeyState
 from strongroom.storage import changes, schema
-from strongroom.storage import database as database_module
-from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.database import Database
+from strongroom.storage.databases import postgresql as postgresql_module
+from strongroom.storage.databases.kind import DatabaseError
 from strongroom.storage.migrations import migrate
 from strongroom.storage.page import Page
 from strongroom.storage.rootkey import new_root_key
@@ -388,7 +389,7 @@ def test_a_character_that_one_of_them_cannot_keep_is_refused_by_both(store, back
 
 def test_a_server_that_hangs_is_given_up(postgresql, root, backing, monkeypatch):
     """It does not close its connections: nobody but us says that time is up."""
-    monkeypatch.setattr(database_module, "_LAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgresql_module, "_LAST_PATIENCE", 0.5)
     server, template = postgresql
     address = f"{server.copy(template)}&connect_timeout=2"
     with closing(Database(address)) as database:
@@ -409,7 +410,7 @@ def test_a_server_that_hangs_is_given_up(postgresql, root, backing, monkeypatch)
 def test_a_commit_that_a_server_hangs_in_is_told_as_undecided(
     postgresql, root, backing, monkeypatch
 ):
-    monkeypatch.setattr(database_module, "_LAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgresql_module, "_LAST_PATIENCE", 0.5)
     server, template = postgresql
     with closing(Database(server.copy(template))) as database, ExitStack() as stack:
         store = Store(database, root, Page.blank())

@@ -28,7 +28,9 @@ from strongroom.main.continuity import discontinuities
 from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books
-from strongroom.storage.database import Database, DatabaseError, _Sqlite
+from strongroom.storage.database import Database
+from strongroom.storage.databases.kind import DatabaseError
+from strongroom.storage.databases.sqlite import Sqlite
 from strongroom.storage.folder import Folder
 from strongroom.storage.migrations import migrate, revision
 from strongroom.storage.page import Page
@@ -422,7 +424,7 @@ def survived(place, empty, seed, sync):
     disk.failing = {sync}
     chance = random.Random(f"survived/{seed}/{sync}")
     folder = put(place / "lived", empty)
-    with watched(disk, f"{seed}/{sync}"), mock.patch.object(_Sqlite, "_CHECKPOINT_EVERY", 3):
+    with watched(disk, f"{seed}/{sync}"), mock.patch.object(Sqlite, "_CHECKPOINT_EVERY", 3):
         session = begun = None
         for _ in range(14):
             if session is None:
@@ -515,7 +517,7 @@ def test_a_checkpoint_that_failed_is_not_to_be_gone_on_from(place, empty, heeded
     with watched(disk, "checkpoint"):
         session = Session(folder, disk)
         session.change(mutations.add_key, chance)
-        with mock.patch.object(_Sqlite, "_CHECKPOINT_EVERY", 1):
+        with mock.patch.object(Sqlite, "_CHECKPOINT_EVERY", 1):
             session.change_while_somebody_reads(mutations.add_account, chance)
         disk.failing = {disk.syncs + 2}  # the log's succeeds, the database's does not
         with pytest.raises(Unavailable):

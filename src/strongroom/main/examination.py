@@ -21,7 +21,8 @@ from strongroom.keys.sealing import Tampered
 from strongroom.main.continuity import anchored, discontinuities
 from strongroom.main.sealing import opened
 from strongroom.storage.anchor import AnchorError
-from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.database import Database
+from strongroom.storage.databases.kind import DatabaseError
 from strongroom.storage.folder import Folder, FolderError, FolderInUse
 from strongroom.storage.migrations import at_current, is_unmarked
 from strongroom.storage.page import Page

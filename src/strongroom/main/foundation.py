@@ -15,7 +15,8 @@ from strongroom.main.sealing import file_outside, opened
 from strongroom.services.iam import ids
 from strongroom.storage import rootkey
 from strongroom.storage.anchor import Anchor, AnchorError, taken
-from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.database import Database
+from strongroom.storage.databases.kind import DatabaseError
 from strongroom.storage.folder import Description, Folder, FolderError, default_anchor
 from strongroom.storage.migrations import at_current, migrate, revision
 from strongroom.storage.page import Page

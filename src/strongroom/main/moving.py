@@ -12,7 +12,8 @@ from strongroom.keys.witness import Witness
 from strongroom.main.continuity import anchored, require_continuity
 from strongroom.main.sealing import opened
 from strongroom.storage import copying, counting
-from strongroom.storage.database import Database, DatabaseError
+from strongroom.storage.database import Database
+from strongroom.storage.databases.kind import DatabaseError
 from strongroom.storage.migrations import migrate, require_own
 from strongroom.storage.schema import REVISION
 from strongroom.storage.seals import Opener

@@ -1,0 +1,1 @@
+"""Where databases differ, and nowhere else."""
