@@ -37,7 +37,7 @@ named = pytest.mark.parametrize("v", VECTORS["ciphertexts"], ids=lambda v: v["na
 
 
 def of(v):
-    return Material.of(bytes.fromhex(v["material_id"]), bytes.fromhex(v["secret"]))
+    return Material(bytes.fromhex(v["material_id"]), bytes.fromhex(v["secret"]))
 
 
 @named

@@ -23,14 +23,14 @@ refused.  Grammar and vectors: docs/formats/ciphertext.md.
 
 import os
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom.errors import InvalidCiphertext
-from strongroom.keys.derive import SALT_BYTES, Kdf
+from strongroom.keys.derive import SALT_BYTES, Kdf, derive
 
 _NONCE_BYTES = 12
 KEY_ID_BYTES = 17  # of `key_id_bytes`
@@ -47,16 +47,23 @@ _LABEL = b"strongroom/v1/message"
 _FORMS = (0, 1)
 
 
-class Material(msgspec.Struct, frozen=True, gc=False, eq=False):
+class Material(msgspec.Struct, gc=False, eq=False):
     """One generation of a key's secret, which stays out of `repr`, so out of logs."""
 
     id: bytes  # 32 bytes
     secret: bytes  # 32 bytes
-    kdf: Kdf
+    used: bool = False
+    kdf: Kdf | None = None
+    """Once it is used again: where very many keys are used evenly, most are let go before."""
 
-    @classmethod
-    def of(cls, material_id: bytes, secret: bytes) -> Self:
-        return cls(material_id, secret, Kdf.of(secret))
+    def message_key(self, salt: bytes) -> bytes:
+        """The AES key of one message."""
+        if self.kdf is None:
+            if not self.used:
+                self.used = True
+                return derive(self.secret, _LABEL, salt)
+            self.kdf = Kdf.of(self.secret)
+        return self.kdf(_LABEL, salt)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Material) and (self.id, self.secret) == (other.id, other.secret)
@@ -96,7 +103,7 @@ def seal_with(
 ) -> bytes:
     """`seal` with its 28 random bytes given: for test vectors, and for nothing else."""
     header = b"".join((_PREFIX, key_id, material.id, random))
-    message = AESGCM(material.kdf(_LABEL, random[:SALT_BYTES]))
+    message = AESGCM(material.message_key(random[:SALT_BYTES]))
     return header + message.encrypt(random[SALT_BYTES:], plaintext, header + context)
 
 
@@ -105,7 +112,7 @@ def unseal(blob: bytes, material: Material, context: bytes) -> bytes:
 
     InvalidCiphertext if any byte of it, or of `context`, is not what was sealed.
     """
-    message = AESGCM(material.kdf(_LABEL, blob[_SALT_AT:_NONCE_AT]))
+    message = AESGCM(material.message_key(blob[_SALT_AT:_NONCE_AT]))
     try:
         return message.decrypt(blob[_NONCE_AT:_BODY_AT], blob[_BODY_AT:], blob[:_BODY_AT] + context)
     except InvalidTag:

@@ -140,7 +140,7 @@ def _domain(account: str, region: str, secret: bytes, before: Domain | None = No
 def new_material(key_id: str) -> Material:
     """Fresh symmetric material for a key."""
     secret = os.urandom(KEY_BYTES)
-    return Material.of(material_id(key_id, secret), secret)
+    return Material(material_id(key_id, secret), secret)
 
 
 def material_id(key_id: str, secret: bytes) -> bytes:

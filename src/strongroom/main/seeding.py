@@ -330,5 +330,5 @@ def _material(key_id: str, spec: str, text: str) -> Material | Private:
 def _of_secret(key_id: str, spec: str, secret: bytes) -> Material | Private:
     named = material_id(key_id, secret)
     if spec == SYMMETRIC_DEFAULT:
-        return Material.of(named, secret)
+        return Material(named, secret)
     return Private.of(named, spec, secret)

@@ -82,12 +82,12 @@ class PackedKeys:
             return None
         if len(record) == _USUAL_BYTES:
             current_id = record[_HEAD.size : _SECRET_AT]
-            materials = {current_id: Material.of(current_id, record[_SECRET_AT:])}
+            materials = {current_id: Material(current_id, record[_SECRET_AT:])}
             rest = None
         else:
             materials_end = _HEAD.size + count * _MATERIAL.size
             materials = {
-                material_id: Material.of(material_id, secret)
+                material_id: Material(material_id, secret)
                 for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : materials_end])
             }
             rest, current = _read_rest(record[materials_end:] or _PLAIN)

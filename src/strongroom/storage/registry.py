@@ -396,12 +396,13 @@ class Registry:
 
     def _read(self, what: Change) -> _Found:
         place = what.account, what.region, what.name
-        if what.kind is Kind.KEY:
+        kind = what.kind
+        if kind is Kind.KEY:
             key, as_of = self._store.key(*place)
             return partial(self._hold_key, place, key), as_of
         with self._store.reading() as books:
             as_of = changes.last(books.connection)
-            match what.kind:
+            match kind:
                 case Kind.ALIAS:
                     return partial(self._aliases.hold, place, books.alias(*place)), as_of
                 case Kind.CREDENTIAL:
@@ -414,7 +415,7 @@ class Registry:
                     identity = _identity(books, what.account, what.name)
                     name = what.account, what.name
                     return partial(self._identities.hold, name, identity), as_of
-                case _:
+                case Kind.ORGANIZATIONS:
                     standing = books.standing(what.name)
                     return partial(self._standings.hold, what.name, standing), as_of
 

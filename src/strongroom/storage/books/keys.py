@@ -334,7 +334,7 @@ def key_of(row: dict[str, Any], secrets: dict[bytes, bytes]) -> Key:
         rotation=rotation,
         on_demand_rotations=row["on_demand_rotations"],
         current_id=current,
-        materials={each: Material.of(each, secret) for each, secret in secrets.items()}
+        materials={each: Material(each, secret) for each, secret in secrets.items()}
         if symmetric
         else {},
         private=Private.of(current, spec, secrets[current])
