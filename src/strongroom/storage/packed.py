@@ -4,7 +4,7 @@ A `Key` that is ready for use takes ten times that: it is a dozen objects, and i
 What keys of one profile have in common stands once for all of them.
 
     record  = number of the profile (4) || state (1) || created (8) || version (4) || how many materials (1)
-              || *(material id (32) || secret (32)) || rest
+              || 1*(material id (32) || secret (32)) || rest
     rest    = nothing, or
               deletion date (8) || deletion window, days (2) || rotation period, days (2) || next rotation (8)
               || rotations on demand (1) || which material is current (1) || description
@@ -27,12 +27,10 @@ from strongroom.keys.specs import SYMMETRIC_DEFAULT, Origin
 from strongroom.keys.states import KeyState
 from strongroom.storage.buckets import Buckets
 
-_HEAD = struct.Struct("<IBdIB")
+_HEAD = struct.Struct("<IBdIB32s32s")  # with the first material
 _REST = struct.Struct("<dHHdBB")
 _PLAIN = _REST.pack(nan, 0, 0, nan, 0, 0)  # a rest that is left out
 _MATERIAL = struct.Struct("<32s32s")
-_SECRET_AT = _HEAD.size + 32
-_USUAL_BYTES = _HEAD.size + _MATERIAL.size  # one material, and no rest
 _MOST_RECORD = 2_048  # bytes
 _EACH = 2  # keys in a bucket
 _MOST_TEXT = 8 << 20  # characters of policies, with something for whatever else a profile has
@@ -76,21 +74,18 @@ class PackedKeys:
         record = self._records.find(id_bytes)
         if record is None:
             return None
-        number, state, created, version, count = _HEAD.unpack_from(record)
+        number, state, created, version, count, current_id, secret = _HEAD.unpack_from(record)
         stem, common = self._commons[number]
         if common.account != account or common.region != region:
             return None
-        if len(record) == _USUAL_BYTES:
-            current_id = record[_HEAD.size : _SECRET_AT]
-            materials = {current_id: Material(current_id, record[_SECRET_AT:])}
+        materials = {current_id: Material(current_id, secret)}
+        if len(record) == _HEAD.size:
             rest = None
         else:
-            materials_end = _HEAD.size + count * _MATERIAL.size
-            materials = {
-                material_id: Material(material_id, secret)
-                for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : materials_end])
-            }
-            rest, current = _read_rest(record[materials_end:] or _PLAIN)
+            further_end = _HEAD.size + (count - 1) * _MATERIAL.size
+            for material_id, secret in _MATERIAL.iter_unpack(record[_HEAD.size : further_end]):
+                materials[material_id] = Material(material_id, secret)
+            rest, current = _read_rest(record[further_end:] or _PLAIN)
             current_id = list(materials)[current]
         # In a quarter of the time that a key takes of which every member is named.
         key: Key = replace(
@@ -122,10 +117,17 @@ class PackedKeys:
             rest += key.description.encode()
         else:
             rest = b""
+        first, *further = key.materials.values()
         head = _HEAD.pack(
-            self._number(key), _NUMBERS[key.state], key.created, key.version, len(key.materials)
+            self._number(key),
+            _NUMBERS[key.state],
+            key.created,
+            key.version,
+            len(key.materials),
+            first.id,
+            first.secret,
         )
-        materials = [part for each in key.materials.values() for part in (each.id, each.secret)]
+        materials = [_MATERIAL.pack(each.id, each.secret) for each in further]
         record = b"".join((head, *materials, rest))
         if len(record) <= _MOST_RECORD:
             self._records.put(key.id_bytes, record)
