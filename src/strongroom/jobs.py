@@ -1,10 +1,10 @@
 """What becomes due without being asked for: deletions, rotations, expiry of imported material.
 
 One worker of a data folder does this, once a second; and whoever moves the clock, at once.  Each
-batch is one transaction, so a key is deleted or rotated once, whoever else is looking.
+part is one transaction, so a key is deleted or rotated once, whoever else is looking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -28,19 +28,32 @@ class Done(NamedTuple):
     expired: list[tuple[Key, Import]]  # keys as they are now, and the material that is gone
 
 
-def do_what_is_due(ledger: Ledger, backing: Backing, now: Callable[[], float]) -> Done:
-    """Delete, rotate and expire until nothing is due; runs in a thread.
+def parts(ledger: Ledger, backing: Backing, now: Callable[[], float]) -> Iterator[Done]:
+    """Delete, rotate and expire until nothing is due: each time one transaction, to be recorded before the next.
 
-    Nothing is written, and no lock taken, when nothing is due.
+    To be iterated in a thread.  Nothing is written, and no lock taken, when nothing is due.
     """
-    done = Done([], [], [])
+    deleted = False
     while _anything_due(ledger, now()):
         with ledger.writing() as books:
-            done.deleted.extend(deletion.delete_due(books, now(), _BATCH))
-            done.expired.extend(imports.expire_due(books, now(), _BATCH))
-            done.rotated.extend(rotation.rotate_due(books, backing, now(), _BATCH))
-    if done.deleted:
+            done = Done(
+                deleted=deletion.delete_due(books, now(), _BATCH),
+                expired=imports.expire_due(books, now(), _BATCH),
+                rotated=rotation.rotate_due(books, backing, now(), _BATCH),
+            )
+        deleted = deleted or bool(done.deleted)
+        yield done
+    if deleted:
         ledger.forget_deleted()
+
+
+def do_what_is_due(ledger: Ledger, backing: Backing, now: Callable[[], float]) -> Done:
+    """All of it."""
+    done = Done([], [], [])
+    for part in parts(ledger, backing, now):
+        done.deleted.extend(part.deleted)
+        done.rotated.extend(part.rotated)
+        done.expired.extend(part.expired)
     return done
 
 

@@ -8,7 +8,7 @@ import gc
 import itertools
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -59,7 +59,7 @@ from strongroom.storage.registry import Registry
 from strongroom.storage.store import Store
 
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
-_DUE_EVERY = 4  # polls
+_DUE_SECONDS = 1.0
 _ANCHOR_EVERY = 4  # polls
 _LAST_WRITING = 5.0  # seconds for what was noted of keys and is not written down yet
 _LAST_WORDS = 0.2  # seconds from a failure of the disk to the end
@@ -249,6 +249,12 @@ class Worker:
 
     async def keep(self) -> None:
         """Notice changes that were not announced, and do what is due, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_current())
+            if self._index == 0:
+                tasks.create_task(self._keep_due())
+
+    async def _keep_current(self) -> None:
         rounds = itertools.count(1)
         while True:
             # What else is tried does not say whether the database answers: some of it asks none.
@@ -257,12 +263,25 @@ class Worker:
             await self._try("last usage", partial(self._usage.write, self._threads.writing))
             if round_ % _ANCHOR_EVERY == 0:
                 await self._try("anchor", self._anchor_audit)
-            if self._index == 0 and round_ % _DUE_EVERY == 0:
-                await self._try(
-                    "what is due",
-                    lambda: self._loop.run_in_executor(self._threads.writing, self._do_what_is_due),
-                )
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _keep_due(self) -> None:
+        while True:
+            await self._try("what is due", self._do_parts)
+            await asyncio.sleep(_DUE_SECONDS)
+
+    async def _do_parts(self) -> None:
+        """Part by part: who waits for the writing thread gets it in between."""
+        parts = jobs.parts(self._store, self._backing, self._settled)
+        while await self._loop.run_in_executor(self._threads.writing, self._do_part, parts):
+            pass
+
+    def _do_part(self, parts: Iterator[Done]) -> bool:
+        """Whether there was anything to do.  Recorded from here, for whoever waits may have been cancelled."""
+        done = next(parts, None)
+        if done is not None:
+            self._loop.call_soon_threadsafe(self._service_events.of_jobs, done)
+        return done is not None
 
     async def _try(self, what: str, work: Callable[[], Awaitable[object]]) -> str:
         """Do it, or log once why not, and go on: the next round may fare better.
@@ -297,7 +316,7 @@ class Worker:
             raise anchor.failure
 
     def _do_what_is_due(self) -> Done:
-        """Do what is due, and record it; runs in the writing thread."""
+        """For whoever has moved the clock; runs in the writing thread."""
         done = jobs.do_what_is_due(self._store, self._backing, self._settled)
         self._loop.call_soon_threadsafe(self._service_events.of_jobs, done)
         return done
@@ -327,6 +346,9 @@ class Worker:
 
     async def close(self) -> None:
         await self._helpers.close()
+        await self._loop.run_in_executor(
+            self._threads.writing, _nothing
+        )  # behind what is being done there
         await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
         await self._try("last usage", self._write_usage)
@@ -342,6 +364,10 @@ class Worker:
         self._store.close()
         if self._anchor is not None:
             self._anchor.close()
+
+
+def _nothing() -> None:
+    """For whoever waits until a thread has come to it."""
 
 
 def run_worker(place: Place, settings: Settings) -> None:

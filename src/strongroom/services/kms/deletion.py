@@ -24,6 +24,7 @@ from strongroom.wire.shapes.kms import (
 
 SHORTEST_DAYS = 7
 LONGEST_DAYS = 30
+_MOST_ROWS = 10_000  # deleted in one transaction, but for one key's: some half a second
 
 
 def schedule_key_deletion(
@@ -92,13 +93,18 @@ def _lacks_material(key: Key) -> bool:
 
 
 def delete_due(books: Writing, now: float, most: int) -> list[Key]:
-    """Delete keys whose waiting period is over, at most `most`; the keys that are gone."""
-    gone = []
+    """Delete keys whose waiting period is over, at most `most`, and fewer if very much hangs on them; the keys that
+    are gone.
+    """
+    gone: list[Key] = []
+    rows = 0
     for key in books.keys_to_delete(now, most):
+        if rows > _MOST_ROWS:
+            break
         # The date decides only together with the state: a row that has one without the other
         # was not written by us.
         if key.state is KeyState.PENDING_DELETION:
-            books.delete_key(key)
+            rows += books.delete_key(key)
             gone.append(key)
             if key.is_replica:
                 _begin_to_wait(books, key, now)

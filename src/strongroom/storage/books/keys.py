@@ -157,8 +157,9 @@ class Keys(Materials, Aliases):
         self._touch_members(key)
         return changed
 
-    def delete_key(self, key: Key) -> None:
-        """Drop a key and all that hangs on it: materials, tags, aliases, grants."""
+    def delete_key(self, key: Key) -> int:
+        """Drop a key and all that hangs on it: materials, tags, aliases, grants; how many rows they were."""
+        gone = 0
         for alias in self.aliases_of(key):
             self.delete_alias(alias)
         for table in (
@@ -169,11 +170,12 @@ class Keys(Materials, Aliases):
             schema.grants,
             schema.keys,
         ):
-            self._delete(table, *of_key(table, key))
+            gone += self._delete(table, *of_key(table, key))
         if key.multi_region and not self._regions_of(key):
             table = schema.primaries
             self._delete(table, table.c.account == key.account, table.c.key_id == key.id)
         self._touch_members(key)
+        return gone
 
     def key_ids(self, account: str, region: str, after: str, most: int) -> list[str]:
         """At most `most` key ids of a place that sort behind `after`, in order."""
