@@ -66,6 +66,7 @@ _PLAINTEXT = 32  # bytes
 _FEW = 10
 _TRANSACTION = 5_000  # keys
 _LIMIT = 10
+_ROOM = ("--key-quota", "1000000")  # for more keys than AWS lets an account have
 _HALF = 5  # entries of a page in the middle: ten keys have no more behind their middle
 
 
@@ -108,7 +109,7 @@ def main(plan: Plan) -> Outcome:
                 _start(one)
         with ExitStack() as servers:
             asked = [
-                _Asked(servers.enter_context(serve(one.data, one.account, *ONE)), one)
+                _Asked(servers.enter_context(serve(one.data, one.account, *ONE, *_ROOM)), one)
                 for one in (few, many)
             ]
             timed = {
@@ -120,6 +121,7 @@ def main(plan: Plan) -> Outcome:
                 f"ListKeys, {_HALF} from the middle": in_turns(
                     asked, "middle", plan.blocks, plan.block
                 ),
+                "CreateKey": in_turns(asked, "create", plan.blocks, plan.block),
             }
         outcome = compared(timed, str(_FEW), f"{plan.many:,} keys")
         folders = [few, many]
@@ -267,6 +269,7 @@ class _Asked:
             "held": [client.signed("describe_key", KeyId=key_id) for key_id in held],
             "first": [client.signed("list_keys", Limit=_LIMIT)],
             "middle": [client.signed("list_keys", Limit=_HALF, Marker=middle)],
+            "create": [client.signed("create_key")],
         }
         expected = {"first": ids[:_LIMIT], "middle": ids[len(ids) // 2 :][:_HALF]}
         with connected(self.port) as sock:

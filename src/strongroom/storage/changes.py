@@ -8,8 +8,9 @@ missed something and drops everything it holds.
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from strongroom.keys.key import Place
 from strongroom.keys.witness import Witness
 from strongroom.storage.schema import changes, epoch
 
@@ -71,6 +72,24 @@ def since(connection: Connection, witness: Witness, now: int, seen: int) -> list
     if len(rows) != now - seen:
         return None
     return [genuine(witness, row) for row in rows]
+
+
+def of_keys(connection: Connection, seen: int, now: int, place: Place) -> int | None:
+    """How many changes behind `seen`, up to the last one, `now`, were of a key: of that one, or of any in the account and
+    Region if the id is empty.  None if some are no longer kept.
+    """
+    if seen < now - KEPT:
+        return None
+    account, region, key_id = place
+    query = select(func.count()).where(
+        changes.c.number > seen,
+        changes.c.kind == Kind.KEY,
+        changes.c.account == account,
+        changes.c.region == region,
+    )
+    if key_id:
+        query = query.where(changes.c.name == key_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def genuine(witness: Witness, row: Row[Any]) -> Change:

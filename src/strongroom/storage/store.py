@@ -7,16 +7,15 @@ from sqlalchemy import Connection
 
 from strongroom.errors import Unavailable
 from strongroom.keys.hierarchy import Domain, RootKey
-from strongroom.keys.key import Place
 from strongroom.keys.witness import Whole, Witness
 from strongroom.storage import changes, counting
 from strongroom.storage.anchor import Anchor
 from strongroom.storage.books import Books, Home
-from strongroom.storage.books.grants import Counted
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.database import Database
 from strongroom.storage.lookup import Found, Lookup
 from strongroom.storage.page import Page
+from strongroom.storage.tallies import Tallies
 from strongroom.storage.tree import State, Tree
 from strongroom.storage.verification import Verification
 
@@ -37,7 +36,7 @@ class Store:
         self._lookup = Lookup(database, self._tree)
         self._seen = 0  # commits; a database that knows of fewer is an older one
         self._domains: dict[Home, Domain] = {}
-        self._counted: dict[Place, Counted] = {}
+        self._tallies = Tallies()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Books]:
@@ -52,7 +51,7 @@ class Store:
         seen = self._seen
         with self._database.writing() as connection:
             books = Books(connection, self._root, dict(self._domains), self._tree)
-            books.counted = self._counted
+            books.tallies = self._tallies
             yield books
             if books.touched or books.moves:
                 before = books.state()

@@ -24,6 +24,7 @@ from strongroom.keys.witness import Place, Thing
 from strongroom.storage import schema
 from strongroom.storage.changes import Change, Kind
 from strongroom.storage.rows import checked, signed
+from strongroom.storage.tallies import Tallies
 from strongroom.storage.things import AnyRow, columns_of, mac_of, place_of, thing, things_of
 from strongroom.storage.tree import Move, State, Tree
 
@@ -37,6 +38,7 @@ class Book:
     root: RootKey = field(repr=False)
     domains: dict[Home, Domain] = field(repr=False)  # grows by what this transaction opens
     tree: Tree = field(repr=False)
+    tallies: Tallies = field(default_factory=Tallies, repr=False)
     opened: set[Home] = field(default_factory=set)  # domains as they are in this transaction
     touched: list[Change] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list, repr=False)

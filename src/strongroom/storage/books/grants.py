@@ -1,39 +1,27 @@
 """Grants: of a key, of a grantee, of whoever may retire them.
 
 A key may have 50,000, so nothing here reads all of them: listings come in pages, the look for a repeated
-CreateGrant is answered by an index, and they are counted only when there may be too many.
+CreateGrant is answered by an index, and they are counted only when there may be too many (`storage.tallies`).
 """
 
 import json
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 
 from strongroom.keys.grant import Grant, Pairs
 from strongroom.keys.hierarchy import Cell
-from strongroom.keys.key import Key, Place
+from strongroom.keys.key import Key
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, of_key
-from strongroom.storage.changes import Kind, last
-
-_MOST_COUNTED = 1_000  # keys
-
-
-class Counted(NamedTuple):
-    """How many grants a key had when a change was the last."""
-
-    grants: int
-    number: int
+from strongroom.storage.changes import Kind
 
 
 @dataclass(slots=True)
 class Grants(Book):
-    counted: dict[Place, Counted] = field(default_factory=dict, repr=False)
-    """Of keys whose grants were counted in this transaction or in those before it."""
-
     def add_grant(self, grant: Grant) -> None:
-        # INVARIANT: a change of its own for each, by which `has_grants` knows how many there may be.
+        # INVARIANT: a change of its own for each that comes or goes (`storage.tallies`).
         self._insert(schema.grants, grant.account, grant.region, _row(grant))
         self._touch(Kind.KEY, grant.account, grant.region, grant.key_id)
 
@@ -62,25 +50,16 @@ class Grants(Book):
         return None if row is None else _grant(row)
 
     def has_grants(self, key: Key, count: int) -> bool:
-        """Whether a key has that many.
+        """Whether a key has that many."""
+        place, made = (key.account, key.region, key.id), len(self.touched)
+        return self.tallies.reach(
+            self.connection, place, count, made, lambda: self._count_grants(key)
+        )
 
-        To count 50,000 takes milliseconds.  Each that is added is a change, so since they were counted no
-        more can have come than changes were made, to whatever: most keys are counted once.
-        """
-        place, number = (key.account, key.region, key.id), last(self.connection)
-        known = self.counted.get(place)
-        if known is not None and number >= known.number:
-            most = known.grants + number - known.number + len(self.touched)
-            if most < count:
-                return False
+    def _count_grants(self, key: Key) -> int:
         table = schema.grants
         counting = select(func.count()).where(*of_key(table, key))
-        found = int(self.connection.execute(counting).scalar_one())
-        if not self.touched:  # what this transaction has done may come to nothing
-            if len(self.counted) >= _MOST_COUNTED:
-                self.counted.clear()
-            self.counted[place] = Counted(found, number)
-        return found >= count
+        return int(self.connection.execute(counting).scalar_one())
 
     def grants_of(self, key: Key, grantee: str | None, after: str, most: int) -> list[Grant]:
         """At most `most` grants of a key whose ids sort behind `after`; of one grantee, by its id, if given."""

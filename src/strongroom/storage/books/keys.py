@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from strongroom.arn import Arn, partition_of
+from strongroom.keys.alias import RESERVED
 from strongroom.keys.envelope import Material, key_id_bytes
 from strongroom.keys.hierarchy import Cell
 from strongroom.keys.key import Key
@@ -139,6 +140,7 @@ class Keys(Materials, Aliases):
 
     def add_key(self, key: Key) -> None:
         """Keep a new key with its first material, if it has any."""
+        # INVARIANT: a change of its own for each that comes or goes (`storage.tallies`).
         self._insert(schema.keys, key.account, key.region, _row(key))
         first = key.private or key.materials.get(key.current_id)
         if first is not None:
@@ -191,14 +193,25 @@ class Keys(Materials, Aliases):
 
     def holds(self, account: str, region: str, count: int) -> bool:
         """Whether a place has that many customer managed keys, one or more, whatever their state."""
-        table = schema.keys
-        here = table.c.account == account, table.c.region == region
-        # Looked up in an index alone, and most places are far from full.
-        last = select(table.c.key_id).where(*here).limit(1).offset(count - 1)
-        if self.connection.execute(last).first() is None:
-            return False
-        own = select(func.count()).where(*here, table.c.manager == Manager.CUSTOMER.value)
-        return int(self.connection.execute(own).scalar_one()) >= count
+        return self.tallies.reach(
+            self.connection,
+            (account, region, ""),
+            count,
+            len(self.touched),
+            lambda: self._count_keys(account, region),
+        )
+
+    def _count_keys(self, account: str, region: str) -> int:
+        """By indexes alone: each key of AWS's has one alias, of a name that no other key's has."""
+        keys, aliases = schema.keys, schema.aliases
+        all_keys = select(func.count()).where(keys.c.account == account, keys.c.region == region)
+        aws_managed = select(func.count()).where(
+            aliases.c.account == account,
+            aliases.c.region == region,
+            aliases.c.name.between(RESERVED, RESERVED + "\x7f"),
+        )
+        count = self.connection.execute
+        return int(count(all_keys).scalar_one()) - int(count(aws_managed).scalar_one())
 
     def multi_region_keys(self, account: str, most: int) -> list[Key]:
         """At most `most` multi-Region keys of an account, in all Regions."""
