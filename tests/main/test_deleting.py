@@ -1,8 +1,9 @@
 """Very many keys that are to be deleted at once: others' changes are made in between, and what is gone is recorded."""
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
+import pytest
 from tests.conftest import init, start
 from tests.waiting import wait_until
 
@@ -62,17 +63,22 @@ def left(folder):
     return sum(key.state is KeyState.PENDING_DELETION for key in keys)
 
 
-def test_others_get_their_turn_and_each_is_recorded_though_the_server_stops(tmp_path):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_others_get_their_turn_and_each_is_recorded_though_the_server_stops(tmp_path, workers):
     folder = tmp_path / "data"
     credential = init(folder, "--account", ACCOUNT)
     keys = to_be_deleted(folder)
-    server = start(folder, credential, "--workers", "1")
+    server = start(folder, credential, "--workers", workers)
     try:
-        with closing(server.client("kms", REGION)) as kms:
-            kms.list_keys()
+        with ExitStack() as open_:
+            # Several connections, so that not all are of one worker.
+            clients = [open_.enter_context(closing(server.client("kms", REGION))) for _ in range(4)]
+            for kms in clients:
+                kms.list_keys()
             come(folder, keys)
             wait_until(lambda: recorded(folder) > 0)
-            kms.create_key()
+            for kms in clients:
+                kms.create_key()
         assert recorded(folder) < MANY
     finally:
         server.stop()

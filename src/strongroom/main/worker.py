@@ -60,6 +60,9 @@ from strongroom.storage.store import Store
 
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
 _DUE_SECONDS = 1.0
+_PAUSE = (
+    0.15  # seconds: SQLite has no queue, and who waits there to write looks every tenth of a second
+)
 _ANCHOR_EVERY = 4  # polls
 _LAST_WRITING = 5.0  # seconds for what was noted of keys and is not written down yet
 _LAST_WORDS = 0.2  # seconds from a failure of the disk to the end
@@ -271,10 +274,12 @@ class Worker:
             await asyncio.sleep(_DUE_SECONDS)
 
     async def _do_parts(self) -> None:
-        """Part by part: who waits for the writing thread gets it in between."""
+        """Part by part: who waits for the writing thread, or in another process for the database, gets it in between."""
         parts = jobs.parts(self._store, self._backing, self._settled)
-        while await self._loop.run_in_executor(self._threads.writing, self._do_part, parts):
-            pass
+        while True:
+            if not await self._loop.run_in_executor(self._threads.writing, self._do_part, parts):
+                return
+            await asyncio.sleep(_PAUSE)
 
     def _do_part(self, parts: Iterator[Done]) -> bool:
         """Whether there was anything to do.  Recorded from here, for whoever waits may have been cancelled."""
@@ -346,9 +351,8 @@ class Worker:
 
     async def close(self) -> None:
         await self._helpers.close()
-        await self._loop.run_in_executor(
-            self._threads.writing, _nothing
-        )  # behind what is being done there
+        # What is being done in that thread comes to its end, and is recorded.
+        await self._loop.run_in_executor(self._threads.writing, _nothing)
         await asyncio.sleep(0)  # what they gave is answered and recorded
         await self._trail.close()
         await self._try("last usage", self._write_usage)
