@@ -1,6 +1,7 @@
 """A new domain key, while everybody goes on."""
 
 import threading
+import time
 from contextlib import closing
 
 import boto3
@@ -19,6 +20,7 @@ from keeping import (
 from sqlalchemy import select, update
 from tests.commands import run
 from tests.conftest import init, start
+from tests.waiting import wait_until
 
 from strongroom.errors import InvalidGrantToken
 from strongroom.keys import grant_token
@@ -26,6 +28,7 @@ from strongroom.keys.credential import Credential
 from strongroom.keys.hierarchy import open_domain
 from strongroom.keys.sealing import Tampered
 from strongroom.storage import renewal, schema
+from strongroom.storage.books import Books
 from strongroom.storage.page import Page
 from strongroom.storage.renewal import renew
 from strongroom.storage.rows import checked
@@ -214,6 +217,33 @@ def test_who_holds_the_domain_in_memory_is_told(store, root, kept):
     assert {(each.kind.value, each.account, each.region) for each in touched} == {("domain", *HERE)}
     with other.reading() as books:
         assert books.domain(*HERE) != held
+
+
+def test_who_waits_to_write_gets_a_turn(store, database, root, backing, monkeypatch):
+    """Though each part takes a tenth of a second, and the next begins when it has ended."""
+    for _ in range(12):
+        keep_key(store, backing)
+    parts = []
+
+    def slow(books, *arguments):
+        parts.append(time.monotonic())
+        time.sleep(0.1)
+        return sign_again(books, *arguments)
+
+    sign_again = Books.sign_again
+    monkeypatch.setattr(renewal, "_AT_ONCE", 1)
+    monkeypatch.setattr(Books, "sign_again", slow)
+    other = Store(database, root, Page.blank())
+    renewing = threading.Thread(target=renew, args=(store, HERE))
+    renewing.start()
+    try:
+        wait_until(lambda: parts)
+        for _ in range(5):
+            keep_key(other, backing, ELSEWHERE)
+        written = time.monotonic()
+    finally:
+        renewing.join()
+    assert sum(at > written for at in parts) > 2
 
 
 def test_servers_are_not_disturbed(tmp_path):

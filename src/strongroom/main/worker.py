@@ -60,9 +60,6 @@ from strongroom.storage.store import Store
 
 _POLL_SECONDS = 0.25  # how long a change may stay unnoticed if whoever made it died at once
 _DUE_SECONDS = 1.0
-_PAUSE = (
-    0.15  # seconds: SQLite has no queue, and who waits there to write looks every tenth of a second
-)
 _ANCHOR_EVERY = 4  # polls
 _LAST_WRITING = 5.0  # seconds for what was noted of keys and is not written down yet
 _LAST_WORDS = 0.2  # seconds from a failure of the disk to the end
@@ -279,7 +276,7 @@ class Worker:
         while True:
             if not await self._loop.run_in_executor(self._threads.writing, self._do_part, parts):
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(self._store.pause)
 
     def _do_part(self, parts: Iterator[Done]) -> bool:
         """Whether there was anything to do.  Recorded from here, for whoever waits may have been cancelled."""

@@ -42,6 +42,8 @@ class Database:
         self._kind: Kind = Sqlite(where) if isinstance(where, Path) else Postgresql(where)
         self._own = _Own(self._kind.own)
         self.at_hand = self._kind.at_hand
+        self.pause = self._kind.pause
+        """Seconds that whoever writes again and again leaves in between, for others who wait to write."""
         self._tell_lost = lost
         self.lost = False
         """Whether that has happened; nothing can be committed then."""

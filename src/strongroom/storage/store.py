@@ -37,6 +37,8 @@ class Store:
         self._seen = 0  # commits; a database that knows of fewer is an older one
         self._domains: dict[Home, Domain] = {}
         self._tallies = Tallies()
+        self.pause = database.pause
+        """See `Database.pause`."""
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Books]:

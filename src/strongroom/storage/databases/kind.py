@@ -22,6 +22,8 @@ class Kind(Protocol):
     writing: Engine
     driver: Any
     """Its module."""
+    pause: float
+    """See `database.Database`."""
     at_hand: bool
     """Whether it is read within this process, without waiting for other than a disk."""
 

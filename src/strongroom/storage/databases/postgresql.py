@@ -47,6 +47,7 @@ class Postgresql:
     )
     _DAMAGE = ("DataCorrupted", "IndexCorrupted")
     at_hand = False
+    pause = 0.0  # who waits to write is in a queue
     _CHECK_AFTER = 1800  # seconds: a connection is not kept for longer
 
     def __init__(self, url: str) -> None:

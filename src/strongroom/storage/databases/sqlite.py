@@ -33,6 +33,7 @@ class Sqlite:
     _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
     driver: Any = sqlite3
     at_hand = True
+    pause = 0.11  # there is no queue: who waits to write looks every tenth of a second
     _LOSS = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
     _CHECKPOINT_EVERY = 100  # commits, of some ten pages each
     _CHECKPOINT_AFTER = 8 << 20  # bytes of the log
