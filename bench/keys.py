@@ -81,7 +81,7 @@ class Plan(NamedTuple):
     drawn: int  # keys for one of them: more than are answered for
 
 
-FULL = Plan(100_000, 1_000_000, 9, blocks=15, block=100, rounds=5, seconds=2, drawn=40_000)
+FULL = Plan(100_000, 1_000_000, 9, blocks=15, block=100, rounds=9, seconds=2, drawn=40_000)
 QUICK = Plan(20_000, 0, 3, blocks=5, block=60, rounds=3, seconds=1, drawn=20_000)
 
 
