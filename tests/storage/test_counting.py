@@ -3,16 +3,18 @@
 from collections import defaultdict
 
 import pytest
-from keeping import HERE, STRANGER, keep_alias, keep_grant, keep_key
+from keeping import HERE, NOW, STRANGER, keep_alias, keep_grant, keep_key
 from sqlalchemy import delete, insert, select, update
 
 from strongroom.keys.derive import derive
 from strongroom.keys.sealing import Tampered, names, seal
 from strongroom.keys.states import KeyState
-from strongroom.keys.witness import MODULUS, Witness
-from strongroom.storage import schema
+from strongroom.keys.usage import LastUsage
+from strongroom.keys.witness import MODULUS, Thing, Witness
+from strongroom.storage import counting, schema, things
 from strongroom.storage.store import Store
-from strongroom.storage.things import COUNTED, mac_of, place_of
+from strongroom.storage.things import COUNTED, beginning, mac_of, place_of
+from strongroom.storage.tree import Tree
 
 
 @pytest.fixture
@@ -124,3 +126,86 @@ def test_more_rows_than_are_counted_at_once(database, root, page, store, kept, m
     store = Store(database, root, page)
     store.begin()
     assert found(store) == []
+
+
+# Last usages, which were one thing in an account and Region
+
+
+USAGE = LastUsage("Encrypt", NOW, "r", "e")
+
+
+def place(key):
+    return key.account, key.region, key.id
+
+
+@pytest.fixture
+def used(store, backing, kept, monkeypatch):
+    """Keys whose last usages are together, as they were before."""
+    keys = [*kept, *(keep_key(store, backing, HERE) for _ in range(20))]
+    together = things._Kind("last_usage", ())
+    with monkeypatch.context() as patched:
+        patched.setitem(things._KINDS, schema.last_usage, (together,))
+        with store.writing() as books:
+            books.put_usages({place(key): USAGE for key in keys})
+    return keys
+
+
+def with_one_total(database, root):
+    with database.reading() as connection:
+        return counting._with_one_total(connection, Witness(root))
+
+
+def test_last_usages_become_many_things(database, root, page, used):
+    assert len(with_one_total(database, root)) == 2
+    store = Store(database, root, page)
+    before = store.whole()
+    assert store.begin().commits == before.commits + 1
+    assert store.begin().commits == before.commits + 1  # once
+    assert with_one_total(database, root) == []
+    assert found(store) == []
+    with store.writing() as books:
+        books.put_usages({place(used[0]): USAGE._replace(at=NOW + 1)})
+    with store.reading() as books:
+        assert [books.last_usage(key).at for key in used] == [NOW + 1] + [NOW] * (len(used) - 1)
+    assert found(store) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: delete(schema.last_usage).where(schema.last_usage.c.key_id == key.id),
+        lambda key: (
+            update(schema.last_usage)
+            .where(schema.last_usage.c.key_id == key.id)
+            .values(mac=bytes(32))
+        ),
+        lambda _: delete(schema.leaves).where(schema.leaves.c.thing.startswith("last_usage/")),
+    ],
+    ids=["a row that is gone", "a row that is another", "their totals"],
+)
+def test_last_usages_that_were_altered_are_not_believed(database, root, page, used, change):
+    with database.defining() as connection:
+        connection.execute(change(used[0]))
+    store = Store(database, root, page)
+    before = store.whole()
+    if with_one_total(database, root):
+        with pytest.raises(Tampered):
+            store.begin()
+        assert store.whole() == before
+        with database.writing() as connection:
+            counting.bring_up(connection, Tree(Witness(root)), believed=True)
+        assert with_one_total(database, root) == []
+    else:
+        store.begin()
+        with store.reading() as books, pytest.raises(Tampered):
+            books.last_usage(used[0])
+        assert found(store) != []
+
+
+def test_what_begins_alike_is_read_together():
+    assert beginning("0123abcd-12ab-34cd-56ef-1234567890ab") == "012"
+    assert beginning("mrk-0123abcd12ab34cd56ef1234567890ab") == "mrk-012"
+    assert Thing("last_usages", *HERE, "012") in things.things_of(
+        schema.last_usage,
+        {"account": HERE[0], "region": HERE[1], "key_id": "0123abcd-12ab-34cd-56ef-1234567890ab"},
+    )

@@ -63,6 +63,7 @@ LATER = {
     "0005": _SINCE_5,
     "0006": _SINCE_7,
     "0007": _SINCE_8,
+    "0008": (),
 }
 """How the names of the tables begin that a revision has not."""
 
@@ -88,14 +89,15 @@ def test_an_older_database_is_brought_up(sqlite, migrated, revision):
         for table in schema.metadata.sorted_tables:
             if table.name.startswith(LATER[revision]):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        if revision == "0007":
-            connection.exec_driver_sql("UPDATE compatibility SET revision = '0007'")
-        if revision in ("0006", "0007"):
+        if revision in ("0007", "0008"):
+            connection.exec_driver_sql(f"UPDATE compatibility SET revision = '{revision}'")
+        if revision in ("0006", "0007", "0008"):
             connection.exec_driver_sql("UPDATE epoch SET number = 41")
         else:
             connection.exec_driver_sql("DROP TABLE changes")
-        for statement in {"0005": CHANGES_OF_5, "0006": (), "0007": ()}.get(revision, OLD_CHANGES):
-            connection.exec_driver_sql(statement)
+        if revision < "0006":
+            for statement in CHANGES_OF_5 if revision == "0005" else OLD_CHANGES:
+                connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     assert not at_current(migrated)
     migrate(migrated)

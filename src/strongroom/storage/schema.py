@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISION = "0008"
+REVISION = "0009"
 """The migration that makes these tables; a database at another one is migrated before use."""
 
 WORKS_WITH: tuple[str, ...] = ()

@@ -103,7 +103,7 @@ class Store:
         """
         with self._database.reading() as connection:
             found = self._whole(connection, self._seen)
-            if counting.counted(connection, found):
+            if counting.current(connection, self._witness, found):
                 return found
         with self._database.holding() as connection:
             found = counting.bring_up(connection, self._tree)

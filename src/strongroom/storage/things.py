@@ -30,14 +30,22 @@ class _Kind(NamedTuple):
     of_region: bool = True
     only: Callable[[AnyRow], bool] | None = None
     """Which rows; all, if none is given."""
+    short: Callable[[str], str] | None = None
+    """What of the value is in the name, where there would be a thing for each row otherwise."""
 
     def of(self, row: AnyRow) -> Thing:
+        name = _BETWEEN.join(str(row[column]) for column in self.columns)
         return Thing(
             self.name,
             row["account"] if self.of_account else "",
             row.get("region", "") if self.of_region else "",
-            _BETWEEN.join(str(row[column]) for column in self.columns),
+            name if self.short is None else self.short(name),
         )
+
+
+def beginning(key_id: str) -> str:
+    """Three digits of a key's id, behind `mrk-` if that is there: one key in 4,096 has the same."""
+    return key_id[:7] if key_id.startswith("mrk-") else key_id[:3]
 
 
 _KEY = _Kind("key", ("key_id",))
@@ -52,7 +60,7 @@ _KINDS: dict[Table, tuple[_Kind, ...]] = {
     schema.materials: (_KEY,),
     schema.imports: (_KEY,),
     schema.primaries: (_REGIONS,),
-    schema.last_usage: (_Kind("last_usage", ()),),
+    schema.last_usage: (_Kind("last_usages", ("key_id",), short=beginning),),
     schema.aliases: (_Kind("alias", ("name",)), _Kind("aliases", ("target",))),
     schema.tags: (_Kind("tags", ("key_id",)),),
     schema.grants: (_Kind("grants", ("key_id", "grantee_id")),),

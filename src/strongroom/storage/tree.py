@@ -174,6 +174,15 @@ class Tree:
                 changed.add(branch)
         return changed
 
+    def forget(self, connection: Connection, sums: list[int], thing: Thing) -> int:
+        """Take away the leaf of a thing that there is no more, and have it in `sums`; on which branch it was."""
+        name = self.witness.name(thing)
+        branch = branch_of(name)
+        gone = delete(leaves).where(leaves.c.name == name).returning(leaves.c.sealed)
+        for sealed in connection.execute(gone).scalars().all():
+            sums[branch] = (sums[branch] - self.witness.leaf(name, sealed)) % MODULUS
+        return branch
+
     def keep(
         self,
         connection: Connection,

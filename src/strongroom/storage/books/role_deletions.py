@@ -15,8 +15,10 @@ _MOST_KEPT = 100  # of an account
 @dataclass(slots=True)
 class RoleDeletions(Entities):
     def role_deletion(self, account: str, task: str) -> RoleDeletion | None:
-        row = self._one(_TABLE, account, "", _TABLE.c.task == task)
-        return None if row is None else RoleDeletion(**row)
+        for row in self._all(_TABLE, account, ""):
+            if row["task"] == task:
+                return RoleDeletion(**row)
+        return None
 
     def add_role_deletion(self, deletion: RoleDeletion) -> None:
         """Keep one, and no more than there is room for."""

@@ -10,6 +10,7 @@ from strongroom.keys.key import Key, Place
 from strongroom.keys.usage import LastUsage
 from strongroom.storage import schema
 from strongroom.storage.books.book import Book, Home
+from strongroom.storage.things import beginning
 
 
 @dataclass(slots=True)
@@ -60,8 +61,11 @@ class Usage(Book):
         )
 
     def _last_usage(self, account: str, region: str, key_id: str) -> LastUsage | None:
-        table = schema.last_usage
-        row = self._one(table, account, region, table.c.key_id == key_id)
-        if row is None:
-            return None
-        return LastUsage(row["operation"], row["at"], row["request_id"], row["event_id"])
+        table, begins = schema.last_usage, beginning(key_id)
+        together = table.c.key_id.between(begins, begins + "\x7f")  # ids are printable ASCII
+        rows = self._some(table, account, region, together, None, None)
+        self._require(table, account, region, key_id=key_id)
+        for row in rows:
+            if row["key_id"] == key_id:
+                return LastUsage(row["operation"], row["at"], row["request_id"], row["event_id"])
+        return None
