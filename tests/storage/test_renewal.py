@@ -156,6 +156,7 @@ def test_at_whatever_point_it_ends_all_goes_on(store, root, backing, kept, monke
     """Another process, which had the old key in memory, reads and writes meanwhile."""
     monkeypatch.setattr(renewal, "_AT_ONCE", 1)
     dying = Dying(store._database, root, Page.blank())
+    dying.pause = 0.0  # nobody waits to write
     stale = Store(store._database, root, Page.blank())
     keys, before, ended = list(kept), of(stale, kept), 0
     for writings in range(60):
