@@ -281,6 +281,7 @@ def test_servers_are_not_disturbed(tmp_path):
     try:
         for thread in threads:
             thread.start()
+        wait_until(lambda: failures or min(count) > 0)
         for _ in range(2):
             rotated = run("rotate", "--data", data)
             assert rotated.code == 0, rotated.err
