@@ -390,7 +390,7 @@ ALL = [pytest.mark.long, pytest.mark.timeout(3600)]
 @releases.each
 @pytest.mark.parametrize(
     ("torn", "stride", "least"),
-    [(0, 5, 10), pytest.param(12, 1, 100, marks=ALL)],
+    [(0, 5, 10), pytest.param(12, 1, 250, marks=ALL)],
     ids=["crashes", "power cuts"],
 )
 def test_a_database_is_brought_up_to_date_whenever_that_was_interrupted(
@@ -399,6 +399,8 @@ def test_a_database_is_brought_up_to_date_whenever_that_was_interrupted(
     content, root = of_release(packed, tmp_path)
     found, states = brought_up(place, content, root, torn, stride)
     assert found == []
+    if releases.name(packed).endswith("at-0008"):
+        least = min(least, 125)  # its tables are ours already, so less is written
     assert states > least
 
 
