@@ -8,7 +8,6 @@ Region, before they were many; they are compared in the same way.
 from collections import defaultdict
 from collections.abc import Generator
 from contextlib import closing
-from itertools import islice
 
 from sqlalchemy import Connection, delete, select
 
@@ -17,7 +16,7 @@ from strongroom.keys.witness import BRANCHES, MODULUS, Place, Thing, Whole, Witn
 from strongroom.storage.rows import streamed
 from strongroom.storage.schema import branches, domains, last_usage, leaves, totals
 from strongroom.storage.things import COUNTED, columns_of, mac_of, place_of, things_of
-from strongroom.storage.tree import Move, State, Tree
+from strongroom.storage.tree import Move, State, Tree, in_parts
 
 _AT_ONCE = 10_000  # rows
 _LOOKED_UP = 200  # leaves, by one statement
@@ -51,8 +50,7 @@ def _with_one_total(connection: Connection, witness: Witness) -> list[Thing]:
     """Last usages that are one thing still."""
     homes = connection.execute(select(domains.c.account, domains.c.region)).all()
     found: list[Thing] = []
-    for begun in range(0, len(homes), _LOOKED_UP):
-        part = homes[begun : begun + _LOOKED_UP]
+    for part in in_parts(homes, _LOOKED_UP):
         things = [Thing("last_usage", account, region, "") for account, region in part]
         named = {witness.name(thing): thing for thing in things}
         there = connection.execute(select(leaves.c.name).where(leaves.c.name.in_(named)))
@@ -69,8 +67,7 @@ def _divide(connection: Connection, tree: Tree, homes: list[Thing], believed: bo
     sums, changed = before.sums.copy(), set[int]()
     for one in homes:
         changed.add(tree.forget(connection, sums, one))
-        moves = _usages(connection, one)
-        while part := list(islice(moves, _AT_ONCE)):
+        for part in in_parts(_usages(connection, one), _AT_ONCE):
             changed |= tree.add(connection, sums, part)
     return tree.keep(connection, before, sums, sorted(changed), before.whole.number)
 

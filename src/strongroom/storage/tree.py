@@ -168,7 +168,7 @@ class Tree:
     def add(self, connection: Connection, sums: list[int], moves: Iterable[Move]) -> set[int]:
         """Keep the leaves as they are after `moves`, and have it in `sums`; on which branches they are."""
         changed: set[int] = set()
-        for part in _in_parts(self._differences(moves).items()):
+        for part in in_parts(self._differences(moves).items(), _AT_ONCE):
             for branch, difference in self._keep_leaves(connection, dict(part)):
                 sums[branch] = (sums[branch] + difference) % MODULUS
                 changed.add(branch)
@@ -274,7 +274,7 @@ def told(thing: Thing) -> str:
     return f"`{thing.kind}`{name}{account}{region}"
 
 
-def _in_parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+def in_parts(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
     rest = iter(items)
-    while part := list(islice(rest, _AT_ONCE)):
+    while part := list(islice(rest, most)):
         yield part

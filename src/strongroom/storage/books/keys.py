@@ -161,9 +161,10 @@ class Keys(Materials, Aliases):
 
     def delete_key(self, key: Key) -> int:
         """Drop a key and all that hangs on it: materials, tags, aliases, grants; how many rows they were."""
-        gone = 0
-        for alias in self.aliases_of(key):
+        aliases = self.aliases_of(key)
+        for alias in aliases:
             self.delete_alias(alias)
+        gone = len(aliases)
         for table in (
             schema.materials,
             schema.imports,
@@ -175,7 +176,7 @@ class Keys(Materials, Aliases):
             gone += self._delete(table, *of_key(table, key))
         if key.multi_region and not self._regions_of(key):
             table = schema.primaries
-            self._delete(table, table.c.account == key.account, table.c.key_id == key.id)
+            gone += self._delete(table, table.c.account == key.account, table.c.key_id == key.id)
         self._touch_members(key)
         return gone
 

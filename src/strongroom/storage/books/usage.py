@@ -16,7 +16,14 @@ from strongroom.storage.things import beginning
 @dataclass(slots=True)
 class Usage(Book):
     def last_usage(self, key: Key) -> LastUsage | None:
-        return self._last_usage(key.account, key.region, key.id)
+        table, begins = schema.last_usage, beginning(key.id)
+        together = table.c.key_id.between(begins, begins + "\x7f")  # ids are printable ASCII
+        rows = self._some(table, key.account, key.region, together, None, None)
+        self._require(table, key.account, key.region, key_id=key.id)
+        for row in rows:
+            if row["key_id"] == key.id:
+                return LastUsage(row["operation"], row["at"], row["request_id"], row["event_id"])
+        return None
 
     def put_usages(self, usages: Mapping[Place, LastUsage]) -> None:
         """Keep them, but of keys that are gone or were used since."""
@@ -59,13 +66,3 @@ class Usage(Book):
                 for key_id in new
             ],
         )
-
-    def _last_usage(self, account: str, region: str, key_id: str) -> LastUsage | None:
-        table, begins = schema.last_usage, beginning(key_id)
-        together = table.c.key_id.between(begins, begins + "\x7f")  # ids are printable ASCII
-        rows = self._some(table, account, region, together, None, None)
-        self._require(table, account, region, key_id=key_id)
-        for row in rows:
-            if row["key_id"] == key_id:
-                return LastUsage(row["operation"], row["at"], row["request_id"], row["event_id"])
-        return None
